@@ -1,0 +1,1 @@
+"""Aisle: tell which aisle of a shop each product belongs in."""

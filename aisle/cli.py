@@ -1,0 +1,33 @@
+"""What every stage script shares on its command line: the parser, the clear error, the exit status."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from aisle.errors import AisleError
+
+
+def parser(doc: str | None, **paths: str) -> argparse.ArgumentParser:
+    """Return a parser with a required flag for every path and an optional `--params`.
+
+    Parameters
+    ----------
+    doc
+        The script's module docstring, printed by `--help`.
+    **paths
+        Flag name (without dashes) to help text, in the order that `--help` lists them.
+    """
+    result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, text in paths.items():
+        result.add_argument(f"--{name.replace('_', '-')}", required=True, metavar="PATH", help=text)
+    result.add_argument("--params", default="params.yaml", metavar="PATH", help="parameters (%(default)s)")
+    return result
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main`; an `AisleError` ends the program with one line on stderr and exit status 2."""
+    try:
+        main()
+    except AisleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,1 @@
+"""Encoders: scikit-learn transformers, one per file, in a folder per modality."""

@@ -1,0 +1,1 @@
+"""Picture encoders: batches of RGB pictures to vectors."""

@@ -1,0 +1,1 @@
+"""Text encoders: lists of texts to vectors."""

@@ -1,0 +1,21 @@
+"""Bag of words: counts of the most frequent terms."""
+
+from sklearn.feature_extraction.text import CountVectorizer
+
+
+class Encoder(CountVectorizer):
+    """Term counts, (n, at most max_features); fitted.
+
+    Parameters
+    ----------
+    max_features
+        Terms kept, the most frequent.
+    min_df
+        Products that a term must occur in.
+    ngram_max
+        Longest sequence of words that is a term.
+    """
+
+    def __init__(self, max_features: int = 2000, min_df: int = 2, ngram_max: int = 1) -> None:
+        self.ngram_max = ngram_max
+        super().__init__(max_features=max_features, min_df=min_df, ngram_range=(1, ngram_max))

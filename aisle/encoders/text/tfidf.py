@@ -1,0 +1,23 @@
+"""TF-IDF: term counts, damped and weighted by rarity, each row of length 1."""
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+
+class Encoder(TfidfVectorizer):
+    """TF-IDF with sublinear term frequency, (n, at most max_features), rows of length 1 or 0; fitted.
+
+    Parameters
+    ----------
+    max_features
+        Terms kept, the most frequent; None keeps all.
+    min_df
+        Products that a term must occur in.
+    ngram_max
+        Longest sequence of words that is a term.
+    """
+
+    def __init__(self, max_features: int | None = 2000, min_df: int = 2, ngram_max: int = 1) -> None:
+        self.ngram_max = ngram_max
+        super().__init__(
+            max_features=max_features, min_df=min_df, ngram_range=(1, ngram_max), sublinear_tf=True
+        )

@@ -1,0 +1,155 @@
+"""Pictures: decode safely, re-encode at a bounded size, measure quality."""
+
+import hashlib
+import io
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import imagehash
+import numpy as np
+import pyarrow as pa
+from PIL import Image, ImageOps
+from pydantic import Field
+from scipy import ndimage
+
+from aisle.catalogue import picture_file
+from aisle.params import Section
+
+HASH_SIDE = 16
+"""The perceptual hash has HASH_SIDE x HASH_SIDE = 256 bits."""
+Image.MAX_IMAGE_PIXELS = None  # `decode` has its own limit, on what it would really decode
+
+SCHEMA = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("brightness", pa.float32()),
+        ("contrast", pa.float32()),
+        ("sharpness", pa.float32()),
+        ("background", pa.float32()),
+        ("phash", pa.string()),
+        ("problem", pa.string()),
+        ("picture", pa.binary()),
+    ]
+)
+
+
+class ImagesParams(Section):
+    """Section `images`."""
+
+    max_side: int = Field(ge=32)
+    quality: int = Field(ge=50, le=100)
+    max_megapixels: float = Field(gt=0)
+    min_contrast: float = Field(ge=0)
+
+
+class UnreadablePictureError(Exception):
+    """Why a picture cannot be used, in words."""
+
+
+def decode(path: Path, max_side: int, max_megapixels: float) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode the first frame upright, as RGB on white, scaled down to at most `max_side` pixels.
+
+    Returns
+    -------
+    picture : PIL.Image.Image
+        RGB.
+    size : tuple of int
+        Width and height of the source, upright.
+
+    Raises
+    ------
+    UnreadablePictureError
+        If the file is no picture, is damaged, or would take more than `max_megapixels` to decode. A JPEG is
+        decoded at a reduced scale (DCT scaling), so that even a very large one takes little memory.
+    """
+    try:
+        with Image.open(path) as source:
+            source.seek(0)
+            width, height = source.size
+            source.draft("RGB", (max_side, max_side))
+            if (megapixels := source.size[0] * source.size[1] / 1e6) > max_megapixels:
+                raise UnreadablePictureError(
+                    f"too large: {megapixels:.0f} megapixels to decode, at most {max_megapixels:g}"
+                )
+            source.load()
+            swapped = source.getexif().get(0x0112, 1) >= 5  # EXIF orientation: a quarter turn
+            if source.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips them to 255
+                picture = source.point(lambda value: value / 256).convert("L").convert("RGB")
+            else:
+                picture = source.convert("RGBA" if source.has_transparency_data else "RGB")
+            picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode == "RGBA":
+                white = Image.new("RGBA", picture.size, "white")
+                picture = Image.alpha_composite(white, picture)
+            return picture.convert("RGB"), (height, width) if swapped else (width, height)
+    except UnreadablePictureError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise UnreadablePictureError("not a picture in a known format") from None
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
+        raise UnreadablePictureError(f"damaged: {error}".replace(str(path), path.name)) from None
+
+
+def quality(picture: Image.Image) -> dict[str, float]:
+    """Return figures of an RGB picture, from its luminance in 0-1.
+
+    Returns
+    -------
+    dict
+        brightness (mean), contrast (standard deviation), sharpness (variance of the Laplacian) and
+        background (share of pixels within 0.04 of the median luminance of the picture's border).
+    """
+    grey = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return {
+        "brightness": float(grey.mean()),
+        "contrast": float(grey.std()),
+        "sharpness": float(ndimage.laplace(grey).var()),
+        "background": float((np.abs(grey - np.median(border)) < 0.04).mean()),
+    }
+
+
+def prepare(product_id: str, name: str | None, folder: Path, params: ImagesParams) -> dict[str, Any]:
+    """Return one row of data/images.parquet; `problem` says in words why there is no picture, else None."""
+    path = picture_file(folder, name)
+    row: dict[str, Any] = {"product_id": product_id}
+    if path is None:
+        return row | {"problem": "file missing" if name else "no picture named"}
+    try:
+        picture, (width, height) = decode(path, params.max_side, params.max_megapixels)
+    except UnreadablePictureError as error:
+        return row | {"problem": str(error)}
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=params.quality)
+    figures = quality(picture)
+    blank = figures["contrast"] < params.min_contrast  # all blank pictures have the same hash
+    return {
+        **row,
+        "sha256": hashlib.sha256(encoded.getvalue()).hexdigest(),
+        "width": width,
+        "height": height,
+        **figures,
+        "phash": None if blank else str(imagehash.phash(picture, hash_size=HASH_SIDE)),
+        "picture": encoded.getvalue(),
+    }
+
+
+def prepare_all(
+    products: Sequence[tuple[str, str | None]], folder: Path, params: ImagesParams, workers: int = 2
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of (product_id, file name) pairs in order, a few in memory at a time."""
+    pending: deque[Future[dict[str, Any]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:  # Pillow and NumPy release the interpreter's lock
+        for product_id, name in products:
+            pending.append(pool.submit(prepare, product_id, name, folder, params))
+            if len(pending) > 4 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

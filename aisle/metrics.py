@@ -1,0 +1,173 @@
+"""Scores of predictions, their intervals and paired tests."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+
+from aisle.params import Section
+from aisle.predictions import categories, probabilities
+
+
+class EvaluationParams(Section):
+    """Section `evaluation`."""
+
+    floor: str
+    confidence: float = Field(gt=0.5, lt=1)
+    n_bootstrap: int = Field(ge=100)
+    seed: int
+
+
+def predicted(table: pd.DataFrame) -> np.ndarray:
+    """Return the most probable category of each row."""
+    return np.array(categories(table))[probabilities(table).argmax(axis=1)]
+
+
+def confusion_by_group(table: pd.DataFrame, group: np.ndarray) -> np.ndarray:
+    """Return a confusion matrix for each near-duplicate group.
+
+    Parameters
+    ----------
+    table
+        Predictions.
+    group
+        Group of each row, integers.
+
+    Returns
+    -------
+    numpy.ndarray
+        Counts (groups, categories, categories): true category by predicted category.
+    """
+    names = categories(table)
+    groups = np.unique(group, return_inverse=True)[1]
+    true = pd.Categorical(table["category"], names).codes
+    counts = np.zeros((groups.max() + 1, len(names), len(names)))
+    np.add.at(counts, (groups, true, probabilities(table).argmax(axis=1)), 1)
+    return counts
+
+
+def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Return precision, recall, f1 and support per category, for confusion matrices (..., k, k).
+
+    A category that is never predicted has precision 0, as in scikit-learn with `zero_division=0`.
+    """
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    support, called = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = np.where(called > 0, hits / called, 0.0)
+        recall = np.where(support > 0, hits / support, 0.0)
+        f1 = np.where(support + called > 0, 2 * hits / (support + called), 0.0)
+    return {"precision": precision, "recall": recall, "f1": f1, "support": support}
+
+
+def scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Return accuracy, macro_f1, micro_f1 and weighted_f1 of confusion matrices (..., k, k).
+
+    With one label per product micro F1 is accuracy; both are given because readers look for both.
+    """
+    classes = per_class(confusion)
+    total = confusion.sum(axis=(-1, -2))
+    accuracy = np.trace(confusion, axis1=-2, axis2=-1) / total
+    return {
+        "accuracy": accuracy,
+        "macro_f1": classes["f1"].mean(axis=-1),
+        "micro_f1": accuracy,
+        "weighted_f1": (classes["f1"] * classes["support"]).sum(axis=-1) / total,
+    }
+
+
+def resampled(confusion: np.ndarray, params: EvaluationParams) -> np.ndarray:
+    """Return bootstrap confusion matrices (n_bootstrap, k, k): groups drawn with replacement.
+
+    The draws are one multinomial and one matrix product, so that every score comes from the same resamples.
+    """
+    n, k = len(confusion), confusion.shape[-1]
+    draws = np.random.default_rng(params.seed).multinomial(n, np.full(n, 1 / n), params.n_bootstrap)
+    return (draws @ confusion.reshape(n, -1)).reshape(-1, k, k)
+
+
+def interval(values: np.ndarray, confidence: float) -> np.ndarray:
+    """Return the low and high percentile of bootstrap values along the first axis, (2, ...)."""
+    return np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+
+
+def fold_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracy and macro_f1 of each repeat and fold."""
+    rows = []
+    for (repeat, fold), part in table.groupby(["repeat", "fold"]):
+        score = scores(confusion_by_group(part, np.zeros(len(part), int))[0])
+        rows.append({"repeat": repeat, "fold": fold, "n": len(part), **score})
+    return pd.DataFrame(rows)
+
+
+def summarise(table: pd.DataFrame, group: np.ndarray, params: EvaluationParams) -> dict[str, Any]:
+    """Return the scores of one model under one protocol.
+
+    Parameters
+    ----------
+    table
+        Predictions of one protocol.
+    group
+        Near-duplicate group of each row.
+    params
+        Confidence and resamples.
+
+    Returns
+    -------
+    dict
+        For accuracy, macro_f1, micro_f1, weighted_f1: the score over all rows (a repeat counts each product
+        once), `_low` and `_high` (bootstrap by group), and `_sd` over the folds where there are several.
+        `coverage`: share of products that the model had input for; `accuracy_with_input`: on those.
+    """
+    confusion = confusion_by_group(table, group)
+    intervals = scores(resampled(confusion, params))
+    folds = fold_scores(table)
+    result: dict[str, Any] = {}
+    for name, score in scores(confusion.sum(axis=0)).items():
+        low, high = interval(intervals[name], params.confidence)
+        result |= {name: score, f"{name}_low": low, f"{name}_high": high}
+        if len(folds) > 1:
+            result[f"{name}_sd"] = folds[name].std()
+    right = predicted(table) == table["category"].to_numpy(str)
+    available = table["available"].to_numpy(bool)
+    result["coverage"] = available.mean()
+    result["accuracy_with_input"] = right[available].mean() if available.any() else float("nan")
+    return result
+
+
+def corrected_t_test(difference: np.ndarray, test_share: float, confidence: float) -> dict[str, float]:
+    """Return the Nadeau-Bengio corrected resampled t-test of fold-wise score differences.
+
+    Parameters
+    ----------
+    difference
+        Score of the model minus the reference's, for each fold of each repeat, (m,).
+    test_share
+        Test products per training product, 1 / (n_splits - 1) for k-fold.
+    confidence
+        Of the interval.
+
+    Returns
+    -------
+    dict
+        gain (mean difference), gain_low, gain_high, gain_p (two-sided; 1 where the folds never differ).
+        Nadeau and Bengio 2003, Inference for the generalization error, equation 9.
+    """
+    m, mean = len(difference), float(np.mean(difference))
+    error = float(np.sqrt((1 / m + test_share) * np.var(difference, ddof=1)))
+    half = error * float(stats.t.ppf((1 + confidence) / 2, m - 1))
+    with np.errstate(divide="ignore"):
+        p = float(2 * stats.t.sf(np.abs(mean) / np.float64(error), m - 1)) if mean else 1.0
+    return {"gain": mean, "gain_low": mean - half, "gain_high": mean + half, "gain_p": p}
+
+
+def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the exact McNemar p value of two fixed models, from whether each is right on each product."""
+    table = [
+        [int((first & second).sum()), int((first & ~second).sum())],
+        [int((~first & second).sum()), int((~first & ~second).sum())],
+    ]
+    return float(mcnemar(table, exact=True).pvalue)

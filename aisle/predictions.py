@@ -1,0 +1,127 @@
+"""Predictions files: class probabilities out of fold, and how they are made and read."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+
+from aisle import tables
+from aisle.errors import AisleError
+from aisle.folds import repeats
+
+PREFIX = "p_"
+"""Probability columns are named PREFIX + category."""
+KEYS = ["protocol", "repeat", "fold", "product_id"]
+
+
+def _tasks(folds: pd.DataFrame) -> list[tuple[str, int, int, np.ndarray, np.ndarray]]:
+    """Return (protocol, repeat, fold, training mask, test mask) of every fit."""
+    split = folds["split"].to_numpy(str)
+    tasks = [("holdout", 0, 0, split == "train", split == "test")]
+    for repeat, column in enumerate(repeats(folds)):
+        fold = folds[column].to_numpy()
+        tasks += [("cv", repeat, number, fold != number, fold == number) for number in np.unique(fold)]
+    return tasks
+
+
+def out_of_fold(
+    estimator: BaseEstimator,
+    X: np.ndarray,
+    available: np.ndarray,
+    folds: pd.DataFrame,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> pd.DataFrame:
+    """Fit on each training part, predict its test part, under both protocols.
+
+    Parameters
+    ----------
+    estimator
+        Unfitted; cloned for every fit.
+    X
+        n inputs, row i for row i of `folds`.
+    available
+        Boolean (n,). A product without input is not trained on, and is predicted as the categories' shares in
+        the training part.
+    folds
+        The table of data/folds.parquet.
+    progress
+        Wraps the list of fits, to show progress.
+
+    Returns
+    -------
+    pandas.DataFrame
+        protocol (`holdout`: trained on train, tested on test; `cv`), repeat, fold, product_id, category
+        (true), available, and one probability column per category.
+    """
+    categories = folds["category"].to_numpy(str)
+    names = np.unique(categories)
+    parts = []
+    for protocol, repeat, fold, train, test in progress(_tasks(folds)):
+        prior = np.array([(categories[train] == name).mean() for name in names])
+        probabilities = np.tile(prior, (test.sum(), 1))
+        fit, seen = train & available, available[test]
+        if len(np.unique(categories[fit])) > 1 and seen.any():
+            fitted: Any = clone(estimator).fit(X[fit], categories[fit])
+            columns = np.searchsorted(names, fitted.classes_)
+            known = np.zeros((seen.sum(), len(names)))
+            known[:, columns] = fitted.predict_proba(X[test & available])
+            probabilities[seen] = known
+        part = folds.loc[test, ["product_id", "category"]].assign(
+            protocol=protocol, repeat=repeat, fold=int(fold), available=seen
+        )
+        part[[PREFIX + name for name in names]] = probabilities
+        parts.append(part)
+    table = pd.concat(parts).sort_values(KEYS, ignore_index=True)
+    return table[[*KEYS, "category", "available", *(PREFIX + name for name in names)]]
+
+
+def categories(table: pd.DataFrame) -> list[str]:
+    """Return the categories that a predictions table has probabilities for."""
+    return [column.removeprefix(PREFIX) for column in table.columns if column.startswith(PREFIX)]
+
+
+def probabilities(table: pd.DataFrame) -> np.ndarray:
+    """Return the probabilities (rows, categories) of a predictions table."""
+    return table[[PREFIX + name for name in categories(table)]].to_numpy(float)
+
+
+def align(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_name: str) -> pd.DataFrame:
+    """Return `table` with the rows of `reference`, in its order: same products, repeats and folds.
+
+    Raises
+    ------
+    AisleError
+        If the products of a protocol and repeat differ (names them), or their folds do.
+    """
+    parts = []
+    for (protocol, repeat), rows in reference.groupby(["protocol", "repeat"], sort=False):
+        mine = table[(table["protocol"] == protocol) & (table["repeat"] == repeat)]
+        where = f" ({protocol}, repeat {repeat})"
+        parts.append(tables.align(mine, rows["product_id"], name + where, reference_name + where))
+    aligned = pd.concat(parts, ignore_index=True)
+    if not np.array_equal(aligned["fold"], reference["fold"]):
+        raise AisleError(f"{name} must have the folds of {reference_name}; it has others. Run `dvc repro`.")
+    return aligned
+
+
+def fuse(text: pd.DataFrame, picture: pd.DataFrame, picture_weight: float) -> pd.DataFrame:
+    """Return the weighted mean of two models' log-probabilities, renormalised.
+
+    A product that one model has no input for is predicted by the other alone.
+
+    Parameters
+    ----------
+    text, picture
+        Predictions tables with the same rows in the same order.
+    picture_weight
+        0 (text alone) to 1 (picture alone).
+    """
+    weight = np.where(picture["available"], np.where(text["available"], picture_weight, 1.0), 0.0)[:, None]
+    logs = [np.log(np.clip(probabilities(table), 1e-12, None)) for table in (text, picture)]
+    mixed = np.exp((1 - weight) * logs[0] + weight * logs[1])
+    result = text.copy()
+    result["available"] = text["available"] | picture["available"]
+    result[[PREFIX + name for name in categories(text)]] = mixed / mixed.sum(axis=1, keepdims=True)
+    return result

@@ -1,0 +1,73 @@
+"""Render the report: one HTML page that works offline, and its tables as Markdown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from aisle.catalogue import is_synthetic
+from aisle.report.blocks import FigureBlock, Section, TableBlock
+from aisle.report.results import Results
+from aisle.report.sections import answer, catalogue, clusters, models
+
+SECTIONS = (answer.section, catalogue.section, clusters.section, models.section)
+"""The page's order. A new section is a file in aisle/report/sections/ and an entry here."""
+NOTICE = (
+    "Made with the built-in synthetic catalogue: these figures say that the pipeline works, "
+    "and nothing about real products."
+)
+
+
+def build(results: Results) -> list[Section]:
+    """Return all sections."""
+    return [make(results) for make in SECTIONS]
+
+
+def html(sections: Sequence[Section], catalogue: str) -> str:
+    """Return the page; Plotly's script stands in it once, so that it works from the disk, offline."""
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=select_autoescape(["j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["figure"] = lambda block: isinstance(block, FigureBlock)
+    environment.tests["table"] = lambda block: isinstance(block, TableBlock)
+    environment.filters["plot"] = _plot
+    return environment.get_template("page.html.j2").render(
+        sections=sections,
+        catalogue=catalogue,
+        notice=NOTICE if is_synthetic(catalogue) else None,
+        plotly=Markup(get_plotlyjs()),
+    )
+
+
+def _plot(block: FigureBlock) -> Markup:
+    return Markup(
+        block.figure.to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=f"figure-{block.name}",
+            config={"displaylogo": False, "responsive": True},
+        )
+    )
+
+
+def markdown(sections: Sequence[Section], catalogue: str) -> str:
+    """Return headings, paragraphs, tables and the figures' captions as Markdown."""
+    lines = [f"# {catalogue}: results", ""]
+    if is_synthetic(catalogue):
+        lines += [f"> {NOTICE}", ""]
+    for section in sections:
+        lines += [f"## {section.title}", ""]
+        for block in section.blocks:
+            if isinstance(block, TableBlock):
+                table = block.frame.to_markdown(index=False, disable_numparse=True)
+                lines += [f"**{block.caption}**", "", table, ""]
+            else:
+                lines += [block.caption if isinstance(block, FigureBlock) else block.text, ""]
+    return "\n".join(lines)

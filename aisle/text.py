@@ -1,0 +1,112 @@
+"""Text: clean, tokenise, stop words, lemmas, stems, and how many words each step leaves."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import pandas as pd
+from bs4 import BeautifulSoup
+from pydantic import Field
+
+from aisle.errors import AisleError
+from aisle.params import Section
+
+FORMS = ("clean", "tokens", "lemmas", "stems")
+_NOT_WORD = re.compile(r"[^\w']+|_+")
+_HAS_DIGIT = re.compile(r"\d")
+
+
+class TextParams(Section):
+    """Section `text`."""
+
+    keep_numbers: bool
+    min_token_length: int = Field(ge=1)
+
+
+def clean(text: str) -> str:
+    """Return text without HTML tags and entities, in lower case, punctuation replaced by single spaces.
+
+    An apostrophe inside a word stays (`men's`), so that the lemmatiser can see it.
+    """
+    if "<" in text or "&" in text:
+        text = BeautifulSoup(text, "html.parser").get_text(" ")
+    words = _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")).split()
+    return " ".join(word for word in (word.strip("'") for word in words) if word)
+
+
+@cache
+def _language() -> Any:
+    import spacy  # 2 s; only preprocess_text pays for it
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lemmatizer", config={"mode": "lookup"})
+    nlp.initialize()  # the lookup tables of spacy-lookups-data; no download
+    return nlp
+
+
+@cache
+def _stemmer() -> Any:
+    from nltk.stem import SnowballStemmer
+
+    return SnowballStemmer("english")
+
+
+def preprocess(texts: Iterable[str], params: TextParams) -> Iterator[dict[str, str]]:
+    """Yield the four forms of each text, words joined by single spaces.
+
+    Yields
+    ------
+    dict
+        clean; tokens (spaCy's English tokeniser, without stop words, punctuation, short tokens and, unless
+        kept, numbers); lemmas (spaCy's lookup table: no part of speech, so "better" becomes "well");
+        stems (NLTK's Snowball). Token, lemma and stem lists are parallel.
+    """
+    for document in _language().pipe(map(clean, texts), batch_size=256):
+        tokens = [
+            token
+            for token in document
+            if len(token.text) >= params.min_token_length
+            and not token.is_stop
+            and not token.is_punct
+            and "'" not in token.text
+            and (params.keep_numbers or not _HAS_DIGIT.search(token.text))
+        ]
+        yield {
+            "clean": document.text,
+            "tokens": " ".join(token.text for token in tokens),
+            "lemmas": " ".join(token.lemma_.lower() for token in tokens),
+            "stems": " ".join(_stemmer().stem(token.text) for token in tokens),
+        }
+
+
+def statistics(raw: pd.Series, tokens: pd.Series) -> pd.DataFrame:
+    """Return the study's statistics, one row per text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        words_before (whitespace-separated), words_after (tokens kept), reduction (share removed, 0 for an
+        empty text).
+    """
+    before, after = raw.str.count(r"\S+"), tokens.str.count(r"\S+")
+    return pd.DataFrame(
+        {
+            "words_before": before,
+            "words_after": after,
+            "reduction": (1 - after / before).where(before > 0, 0.0),
+        }
+    )
+
+
+def compose(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:
+    """Return one text per row of data/text.parquet: the named fields in the named form, joined."""
+    names = [f"{field}_{form}" for field in fields]
+    if unknown := [name for name in names if name not in table]:
+        raise AisleError(
+            f"fields must be among title, description, specifications and form among {', '.join(FORMS)}; "
+            f"data/text.parquet has no {', '.join(unknown)}"
+        )
+    columns = [table[name] for name in names]
+    return [" ".join(filter(None, row)) for row in zip(*columns, strict=True)]

@@ -1,0 +1,54 @@
+"""Encode the products' pictures with one encoder.
+
+Input: data/images.parquet.
+Output: features/image/<encoder>.parquet, one row per product: a float32 vector, NaN without a picture.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+from tqdm import tqdm
+
+from aisle import cli, features, tables
+from aisle.encoders import registry
+from aisle.params import load_params
+
+BATCH = 64
+"""Pictures in memory at a time."""
+
+
+def run(path: Path, params: registry.EncoderParams) -> tuple[list[str], np.ndarray]:
+    """Return product ids and float32 vectors (n, dimension), NaN where there is no picture."""
+    encoder = registry.create("image", params)
+    file = pq.ParquetFile(path)
+    vectors = np.full((file.metadata.num_rows, len(encoder.get_feature_names_out())), np.nan, np.float32)
+    ids: list[str] = []
+    with tqdm(total=len(vectors), desc=params.encoder, unit="picture", disable=None) as progress:
+        for batch in file.iter_batches(BATCH, columns=[tables.KEY, "picture"]):
+            pictures = batch.column("picture").to_pylist()
+            present = [i for i, picture in enumerate(pictures) if picture is not None]
+            if present:
+                decoded = [np.asarray(Image.open(io.BytesIO(pictures[i]))) for i in present]
+                vectors[len(ids) + np.array(present)] = encoder.transform(decoded)
+            ids += batch.column(tables.KEY).to_pylist()
+            progress.update(len(pictures))
+    return ids, vectors
+
+
+def main() -> None:
+    """Read files, run, write files."""
+    parser = cli.parser(__doc__, pictures="pictures", output="output: features")
+    parser.add_argument("--encoder", required=True, help="entry of params.yaml: encoders.image")
+    args = parser.parse_args()
+    params = load_params(args.params, f"encoders.image.{args.encoder}", registry.EncoderParams)
+    ids, vectors = run(Path(args.pictures), params)
+    label = tables.read(args.pictures, [tables.KEY]).attrs["catalogue"]
+    metadata = {"encoder": args.encoder, "weights": "none", "catalogue": label}
+    features.write(features.Features(ids, vectors, metadata), args.output)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,48 @@
+"""Encode the products' texts with one encoder.
+
+Input: data/text.parquet.
+Output: features/text/<encoder>.parquet, one row per product: a float32 vector (see aisle/features.py).
+An encoder that learns (a vocabulary) is fitted on all products here: for clustering, which has no test set.
+Classifiers fit their own inside the fold.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+
+from aisle import cli, features, tables, text
+from aisle.encoders import registry
+from aisle.errors import AisleError
+from aisle.params import load_params
+
+
+class TextEncoderParams(registry.EncoderParams):
+    """Section `encoders.text.<name>`."""
+
+    fields: list[str]
+    form: str
+
+
+def run(table: pd.DataFrame, params: TextEncoderParams) -> np.ndarray:
+    """Return float32 vectors (n, dimension), row i for row i of the table."""
+    encoder = registry.create("text", params)
+    try:
+        vectors = encoder.fit_transform(text.compose(table, params.fields, params.form))
+    except ValueError as error:  # scikit-learn's word for a vocabulary that is empty
+        raise AisleError(f"{params.encoder}: the texts must share words; {error}") from None
+    return (vectors.toarray() if issparse(vectors) else np.asarray(vectors)).astype(np.float32)
+
+
+def main() -> None:
+    """Read files, run, write files."""
+    parser = cli.parser(__doc__, texts="texts", output="output: features")
+    parser.add_argument("--encoder", required=True, help="entry of params.yaml: encoders.text")
+    args = parser.parse_args()
+    params = load_params(args.params, f"encoders.text.{args.encoder}", TextEncoderParams)
+    table = tables.read(args.texts)
+    metadata = {"encoder": args.encoder, "weights": "none", "catalogue": table.attrs["catalogue"]}
+    features.write(features.Features(list(table["product_id"]), run(table, params), metadata), args.output)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,41 @@
+"""Combine a text model's and a picture model's predictions.
+
+Inputs: two predictions files.
+Output: predictions/<fusion>.parquet, same rows: the weighted mean of the log-probabilities. A product without
+a picture (or without text) is predicted from what is there.
+"""
+
+from pydantic import Field
+
+from aisle import cli, predictions, tables
+from aisle.params import Section, load_params
+
+
+class FusionParams(Section):
+    """Section `fusions.<name>`."""
+
+    title: str
+    text: str
+    picture: str
+    picture_weight: float = Field(ge=0, le=1)
+
+
+def main() -> None:
+    """Read files, run, write files."""
+    parser = cli.parser(
+        __doc__,
+        text="predictions from text",
+        picture="predictions from pictures",
+        output="output: predictions",
+    )
+    parser.add_argument("--fusion", required=True, help="entry of params.yaml: fusions")
+    args = parser.parse_args()
+    params = load_params(args.params, f"fusions.{args.fusion}", FusionParams)
+    text = tables.read(args.text)
+    picture = predictions.align(tables.read(args.picture), text, args.picture, args.text)
+    fused = predictions.fuse(text, picture, params.picture_weight)
+    tables.write(fused, args.output, text.attrs["catalogue"])
+
+
+if __name__ == "__main__":
+    cli.run(main)

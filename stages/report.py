@@ -1,0 +1,63 @@
+"""Write the report: one HTML page of tables and figures, and the tables as Markdown.
+
+Inputs: metrics/, the tables of data/, reports/clusters/, reports/evaluation/.
+Outputs: reports/index.html, works offline from the disk; reports/tables.md.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from aisle import cli, tables
+from aisle.metrics import EvaluationParams
+from aisle.params import load_params
+from aisle.report import page, results
+
+
+def main() -> None:
+    """Read files, build the sections, write files."""
+    parser = cli.parser(
+        __doc__,
+        metrics="folder of metrics",
+        products="products",
+        rejects="refused rows",
+        text_statistics="words before and after",
+        near_duplicates="pairs of near-duplicates",
+        clusters="folder of t-SNE maps",
+        evaluation="folder of evaluation tables",
+        page="output: the page",
+        tables="output: the tables as Markdown",
+    )
+    args = parser.parse_args()
+    evaluation = load_params(args.params, "evaluation", EvaluationParams)
+    folder = Path(args.evaluation)
+    models = {
+        **load_params(args.params, "classifiers", dict[str, dict[str, Any]]),
+        **load_params(args.params, "fusions", dict[str, dict[str, Any]]),
+    }
+    feature_sets = load_params(args.params, "feature_sets", dict[str, Any])
+    products = tables.read(args.products, ["product_id", "title", "category"])
+    label = products.attrs["catalogue"]
+    sections = page.build(
+        results.Results(
+            catalogue=label,
+            metrics=results.read_metrics(Path(args.metrics)),
+            titles={name: model["title"] for name, model in models.items()},
+            floor=evaluation.floor,
+            confidence=evaluation.confidence,
+            products=products,
+            rejects=results.read_csv(Path(args.rejects)),
+            text_statistics=results.read_csv(Path(args.text_statistics)),
+            near_duplicates=results.read_csv(Path(args.near_duplicates)),
+            clusters=results.read_clusters(Path(args.clusters), list(feature_sets)),
+            per_class=results.read_csv(folder / "per_class.csv"),
+            folds=results.read_csv(folder / "folds.csv"),
+            confusion=results.read_csv(folder / "confusion.csv"),
+        )
+    )
+    Path(args.page).write_text(page.html(sections, label), encoding="utf-8")
+    Path(args.tables).write_text(page.markdown(sections, label), encoding="utf-8")
+    print(f"open {args.page} in a browser")
+
+
+if __name__ == "__main__":
+    cli.run(main)

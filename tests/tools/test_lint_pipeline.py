@@ -1,0 +1,519 @@
+"""tools/lint_pipeline.py on a miniature repository, with one fault planted at a time, and on the real one."""
+
+import shutil
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = ROOT / "tools" / "lint_pipeline.py"
+
+FILES = {
+    "params.yaml": """
+catalogue: {table: data/sample/products.csv}
+folds: {seed: 1e-4}
+encoders:
+  text:
+    bow: {encoder: bow}
+    words: {encoder: tfidf}
+""",
+    "dvc.yaml": """
+# the pipeline
+stages:
+  ingest:
+    desc: Read the catalogue.
+    cmd: >-
+      python -m stages.ingest
+      --table ${catalogue.table} --products data/products.parquet --metrics metrics/ingest.json
+    deps:
+      - stages/ingest.py
+      - aisle/__init__.py
+      - aisle/catalogue.py  # the schema
+      - aisle/cli.py
+      - aisle/ids.py
+      - aisle/params.py
+      # data
+      - ${catalogue.table}
+    params: [catalogue]
+    outs:
+      - data/products.parquet
+    metrics:
+      - metrics/ingest.json: {cache: false}
+
+  # one per encoder
+  encode:
+    foreach: ${encoders.text}
+    do:
+      desc: Encode the text with ${key}.
+      cmd: python -m stages.encode --encoder ${key} --products data/products.parquet
+        --features features/${key}.parquet --params params.yaml
+      deps:
+        - stages/encode.py
+        - aisle/__init__.py
+        - aisle/cli.py
+        - aisle/encoders/__init__.py
+        - aisle/encoders/base.py
+        - aisle/params.py
+        - aisle/encoders/${item.encoder}.py
+        - data/products.parquet
+      params: ["encoders.text.${key}"]  # its own section only
+      outs:
+        - features/${key}.parquet
+
+  report:
+    desc: Write the report.
+    cmd: python -m stages.report --features features --page=reports/index.html --n 3
+    deps:
+      - stages/report.py
+      - aisle/__init__.py
+      - aisle/cli.py
+      - aisle/params.py
+      - aisle/report/__init__.py
+      - aisle/report/page.html.j2
+      - aisle/report/page.py
+      - features
+    params:
+      # how products are split
+      - folds
+    outs:
+      - reports/index.html: {cache: false}
+# the end
+""",
+    "stages/ingest.py": """
+from aisle import catalogue, cli
+from aisle.params import load_params
+
+def main():
+    args = cli.parser(__doc__, table="", products="", metrics="").parse_args()
+    load_params(args.params, "catalogue", dict)
+""",
+    "stages/encode.py": """
+from aisle import cli, encoders, params
+
+def main():
+    parser = cli.parser(__doc__, products="", features="")
+    parser.add_argument("--encoder")
+    args = parser.parse_args()
+    params.load_params(args.params, f"encoders.text.{args.encoder}", dict)
+    encoders.load(args.encoder)
+""",
+    "stages/report.py": """
+from aisle import cli
+from aisle.params import load_params
+
+def main():
+    parser = cli.parser(__doc__, features="", page="")
+    parser.add_argument("--n", type=int)
+    args = parser.parse_args()
+    load_params(args.params, "folds", dict)
+    from aisle.report import page
+""",
+    "aisle/__init__.py": "",
+    "aisle/py.typed": "",
+    "aisle/.hidden": "",
+    "aisle/cli.py": """
+import argparse
+
+def parser(doc, **paths):
+    result = argparse.ArgumentParser(doc)
+    result.add_argument("--params", default="params.yaml")
+    return result
+""",
+    "aisle/params.py": "def load_params(path, section, model):\n    return {}\n",
+    "aisle/catalogue.py": "def read():\n    from . import ids\n    return ids\n",
+    "aisle/ids.py": "import csv\n",
+    "aisle/folds.py": "",
+    "aisle/encoders/__init__.py": """
+import importlib
+
+def load(name):
+    importlib.import_module(f"tensorflow.keras.applications.{name}")
+    return importlib.import_module(f"aisle.encoders.{name}")
+""",
+    "aisle/encoders/base.py": "",
+    "aisle/encoders/bow.py": "from aisle.encoders.base import x\n",
+    "aisle/encoders/tfidf.py": "from .base import x\n",
+    "aisle/report/__init__.py": "",
+    "aisle/report/page.py": "import plotly\nfrom typing import TYPE_CHECKING\n",
+    "aisle/report/page.html.j2": "<html>",
+    "data/sample/products.csv": "id\n",
+    "docs/data_dictionary.md": """
+# Outputs under `data/` and `data/sample/products.csv`
+
+| path | row |
+|---|---|
+| `data/products.parquet` | product, of `features/old.parquet` |
+| `features/<encoder>.parquet` | product |
+
+## `metrics/ingest.json`
+
+## `reports/index.html`
+
+```
+# `reports/not_an_entry.html`
+```
+""",
+}
+CLEAN = "3 stages: deps, params, scripts and outputs agree"
+
+
+def run(root: Path, *flags: str) -> tuple[int, list[str]]:
+    """Run the tool on `root`; return exit status and the lines it prints."""
+    command = [sys.executable, str(TOOL), "--root", str(root), *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert not done.stderr, done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace the first `old`, which must be there; an empty `old` appends."""
+    text = path.read_text() if path.exists() else ""
+    assert old in text, f"{old!r} is not in {path.name}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.replace(old, new, 1) if old else text + new)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """Return a miniature repository without faults."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text.lstrip())
+    return tmp_path
+
+
+SECOND = """  again:
+    desc: Ingest again.
+    cmd: python -m stages.ingest --table ${catalogue.table} --products data/again.parquet
+    deps: [stages/ingest.py, aisle/__init__.py, aisle/catalogue.py, aisle/cli.py, aisle/ids.py,
+      aisle/params.py, "${catalogue.table}"]  # of the first
+    params: [catalogue]
+    outs: [data/again.parquet]
+# the end
+"""
+
+# id -> (file, old text, new text, stage or file named, words of the message); * marks what --fix mends
+# fmt: off
+FAULTS = {
+    "missing dep *": ("dvc.yaml", "      - aisle/catalogue.py  # the schema\n", "",
+        "stage ingest: aisle/catalogue.py is imported but not declared: DVC would serve stale results"),
+    "missing script *": ("dvc.yaml", "      - stages/ingest.py\n", "",
+        "stage ingest: stages/ingest.py is imported but not declared"),
+    "missing package init *": ("dvc.yaml", "        - aisle/encoders/__init__.py\n", "",
+        "stage encode: aisle/encoders/__init__.py is imported but not declared"),
+    "lazy import *": ("dvc.yaml", "      - aisle/report/page.py\n", "",
+        "stage report: aisle/report/page.py is imported but not declared"),
+    "transitive lazy relative import *": ("dvc.yaml", "      - aisle/ids.py\n", "",
+        "stage ingest: aisle/ids.py is imported but not declared: DVC would serve stale results (through"),
+    "new import *": ("aisle/ids.py", "", "import aisle.folds\n",
+        "stage ingest: aisle/folds.py is imported but not declared"),
+    "new import by literal name *": ("aisle/ids.py", "", "__import__('aisle.folds')\n",
+        "stage ingest: aisle/folds.py is imported but not declared"),
+    "import for types *": ("aisle/ids.py", "", "if TYPE_CHECKING:\n    from .folds import x\n",
+        "stage ingest: aisle/folds.py is imported but not declared"),
+    "import of one encoder *": ("dvc.yaml", "        - aisle/encoders/base.py\n", "",
+        "stage encode: aisle/encoders/base.py is imported but not declared"),
+    "package of scripts *": ("stages/__init__.py", "", "",
+        "stage report: stages/__init__.py is imported but not declared"),
+    "package data *": ("dvc.yaml", "      - aisle/report/page.html.j2\n", "",
+        "stage report: aisle/report/page.html.j2 is data of an imported package but not declared"),
+    "superfluous dep *": (
+        "dvc.yaml", "      - aisle/ids.py\n",
+        "      - aisle/ids.py\n      - aisle/folds.py\n",
+        "stage ingest: aisle/folds.py is declared but not imported: remove"),
+    "dep that is gone *": (
+        "dvc.yaml", "      - aisle/ids.py\n",
+        "      - aisle/ids.py\n      - aisle/gone.py\n",
+        "stage ingest: aisle/gone.py is declared but not imported: remove"),
+    "folder as dep *": ("dvc.yaml", "      - aisle/ids.py\n", "      - aisle/ids.py\n      - aisle/\n",
+        "stage ingest: aisle/ is declared but not imported: remove"),
+    "sibling encoder *": (
+        "dvc.yaml", "        - aisle/encoders/base.py\n",
+        "        - aisle/encoders/base.py\n        - aisle/encoders/bow.py\n",
+        "stage encode: aisle/encoders/bow.py is declared but not imported"),
+    "superfluous template *": (
+        "dvc.yaml", "      - aisle/report/page.py\n",
+        "      - aisle/report/page.py\n      - aisle/encoders/${catalogue.table}.py\n",
+        "stage report: aisle/encoders/${catalogue.table}.py is declared but not imported"),
+    "no template": ("dvc.yaml", "        - aisle/encoders/${item.encoder}.py\n", "",
+        "stage encode: aisle/encoders/__init__.py:5 loads aisle.encoders.* by name: deps must hold"),
+    "load by unknown name": ("aisle/report/page.py", "", "importlib.import_module(name)\n",
+        "stage report: aisle/report/page.py:3 loads * by name"),
+    "item without file": ("params.yaml", "encoder: bow", "encoder: bags",
+        "stage encode: aisle/encoders/bags.py must exist"),
+    "missing param *": ("dvc.yaml", "    params: [catalogue]\n", "",
+        "stage ingest: section catalogue is read by stages/ingest.py but not declared: DVC would serve"),
+    "missing param of item *": ("dvc.yaml", '"encoders.text.${key}"', "",
+        "stage encode: section encoders.text.{args.encoder} is read by stages/encode.py but not"),
+    "superfluous param *": ("dvc.yaml", "    params: [catalogue]", "    params: [catalogue, folds]",
+        "stage ingest: section folds is declared but not read by stages/ingest.py"),
+    "param of all items *": ("dvc.yaml", '"encoders.text.${key}"', "encoders.text",
+        "stage encode: section encoders.text is declared but not read"),
+    "param not in params.yaml": ("params.yaml", "folds:", "splits:",
+        "stage report: section folds is declared but not in params.yaml"),
+    "params of another file": (
+        "dvc.yaml", "    params: [catalogue]",
+        "    params: [catalogue, {other.yaml: [x]}]",
+        "stage ingest: params must be sections of params.yaml, not {'other.yaml': ['x']}"),
+    "section not literal": ("stages/report.py", '"folds"', "SECTION",
+        "stage report: stages/report.py:8: the second argument of load_params must be a literal"),
+    "load_params in library": ("aisle/ids.py", "", 'params.load_params(p, "folds", dict)\n',
+        "aisle/ids.py:2: load_params must be called in stage scripts only"),
+    "stage without script": (
+        "dvc.yaml", "# the end\n", SECOND.replace("again:", "nowhere:"),
+        "stage nowhere: stages/nowhere.py must exist"),
+    "script without stage": ("stages/orphan.py", "", "",
+        "stage orphan: stages/orphan.py must be run by exactly one stage, not by 0: add its stage"),
+    "stage runs another script": ("dvc.yaml", "python -m stages.report", "python -m stages.ingest",
+        "stage report: cmd must run `python -m stages.report` once, not `python -m stages.ingest`"),
+    "stage runs the file": ("dvc.yaml", "python -m stages.report", "python stages/report.py",
+        "stage report: cmd must run `python -m stages.report` once, not `python stages/report.py"),
+    "two stages one script": (
+        "dvc.yaml", "# the end\n", SECOND,
+        "stage ingest: stages/ingest.py must be run by exactly one stage, not by 2: give each"),
+    "no desc": ("dvc.yaml", "    desc: Write the report.\n", "",
+        "stage report: must have a desc"),
+    "empty desc": ("dvc.yaml", "      desc: Encode the text with ${key}.\n", "      desc: ' '\n",
+        "stage encode: must have a desc"),
+    "wdir": ("dvc.yaml", "    desc: Write the report.\n", "    desc: Write the report.\n    wdir: docs\n",
+        "stage report: must run in the repository's root"),
+    "unknown flag": ("dvc.yaml", "--n 3", "--m 3",
+        "stage report: cmd uses --m, which must be one of --features, --n, --page, --params"),
+    "path undeclared": ("dvc.yaml", "--n 3", "--n data/products.parquet",
+        "stage report: cmd uses the path data/products.parquet, which must be a dep, out, metric or plot"),
+    "path undeclared, by suffix": ("dvc.yaml", "--n 3", "--n=x.csv",
+        "stage report: cmd uses the path x.csv, which must be"),
+    "path undeclared, by param": ("dvc.yaml", "--n 3", "--n ${catalogue.table}",
+        "stage report: cmd uses the path ${catalogue.table}, which must be"),
+    "dep not in cmd": ("dvc.yaml", "      - features\n", "      - features\n      - data/products.parquet\n",
+        "stage report: data/products.parquet must appear in cmd"),
+    "out not in cmd": ("dvc.yaml", "--page=reports/index.html", "",
+        "stage report: reports/index.html must appear in cmd"),
+    "dep from nowhere": (
+        "dvc.yaml", "      - data/products.parquet\n    metrics",
+        "      - data/other.parquet\n    metrics",
+        "stage encode: data/products.parquet must be an output of another stage or in Git"),
+    "unknown template": ("dvc.yaml", "--n 3", "--n ${report.n}",
+        "stage report: ${report.n} must be in params.yaml"),
+    "unknown items": ("dvc.yaml", "foreach: ${encoders.text}", "foreach: ${encoders.pictures}",
+        "stage encode: foreach must be a dict or a list, not ${encoders.pictures}"),
+    "out not in dictionary": ("docs/data_dictionary.md", "| `data/products.parquet` | product", "| products",
+        "stage ingest: data/products.parquet must be in docs/data_dictionary.md"),
+    "template not in dictionary": (
+        "docs/data_dictionary.md", "features/<encoder>",
+        "features/text/<encoder>",
+        "stage encode: features/${key}.parquet must be in docs/data_dictionary.md, and is"),
+    "no dictionary": ("docs/data_dictionary.md", None, "",
+        "docs/data_dictionary.md: must describe every output, and does not exist"),
+    "stale row in dictionary": (
+        "docs/data_dictionary.md", "| `features/<encoder>",
+        "| `data/old.csv` | row |\n| `features/<encoder>",
+        "docs/data_dictionary.md:6: data/old.csv must be made by a stage"),
+    "stale heading in dictionary": ("docs/data_dictionary.md", "", "### `models/<name>/`\n",
+        "docs/data_dictionary.md:15: models/<name>/ must be made by a stage"),
+    "metric cached": ("dvc.yaml", "metrics/ingest.json: {cache: false}", "metrics/ingest.json",
+        "stage ingest: metric metrics/ingest.json must have `cache: false`"),
+    "out in the sample": (
+        "dvc.yaml", "      - data/products.parquet\n    metrics",
+        "      - data/sample/x.parquet\n    metrics",
+        "stage ingest: data/sample/x.parquet must not lie in data/sample"),
+    "heavy import at the top": (
+        "aisle/cli.py", "",
+        "try:\n    import torch.nn\nexcept ImportError:\n    pass\n",
+        "aisle/cli.py:8: torch must not be imported at the top, since stages ingest, encode, report"),
+}
+# fmt: on
+
+
+def plant(root: Path, fault: str) -> str:
+    """Plant a fault of `FAULTS` and return the message that it must give."""
+    file, old, new, message = FAULTS[fault]
+    if old is None:
+        (root / file).unlink()
+    else:
+        edit(root / file, old, new)
+    return message if message.startswith(("aisle/", "docs/")) else f"dvc.yaml: {message}"
+
+
+def test_clean(repo: Path) -> None:
+    assert run(repo) == (0, [CLEAN])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_found(repo: Path, fault: str) -> None:
+    message = plant(repo, fault)
+    status, lines = run(repo)
+    assert status == 1
+    assert [line for line in lines if line.startswith(message)], "\n".join(lines)
+    assert CLEAN not in lines
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.endswith("*")])
+def test_fix_mends(repo: Path, fault: str) -> None:
+    message = plant(repo, fault)
+    before = (repo / "dvc.yaml").read_text()
+    status, lines = run(repo, "--fix")
+    after = (repo / "dvc.yaml").read_text()
+    assert (status, lines[-1]) == (0, CLEAN), "\n".join([*lines, after])
+    stage = message.split(": ")[1]
+    assert any(line.startswith(f"fixed dvc.yaml: {stage}: ") for line in lines)
+    comments = [line.partition("#")[2] for line in before.splitlines() if "#" in line]
+    assert [line.partition("#")[2] for line in after.splitlines() if "#" in line] == comments
+    other = [line for line in before.splitlines() if "aisle/" not in line and "params" not in line]
+    assert not [line for line in other if line not in after.splitlines() and "encoders.text" not in line]
+    assert run(repo, "--fix") == (0, [CLEAN])
+    assert (repo / "dvc.yaml").read_text() == after
+
+
+def test_fix_undoes_the_damage_to_the_byte(repo: Path) -> None:
+    path = repo / "dvc.yaml"
+    clean = path.read_text()
+    assert run(repo, "--fix") == (0, [CLEAN])
+    assert path.read_text() == clean
+    for line in (
+        "      - aisle/cli.py\n",
+        "        - aisle/encoders/base.py\n",
+        "      - stages/report.py\n",
+    ):
+        edit(path, line, "")
+    edit(path, '["encoders.text.${key}"]', "[encoders.text]")
+    edit(path, "params: [catalogue]", "params: [catalogue, folds]")
+    assert run(repo)[0] == 1
+    assert run(repo, "--fix")[0] == 0
+    assert path.read_text() == clean
+
+
+def test_fix_reports_the_rest(repo: Path) -> None:
+    plant(repo, "missing dep *")
+    message = plant(repo, "no desc")
+    status, lines = run(repo, "--fix")
+    assert status == 1
+    assert lines[0] == "fixed dvc.yaml: stage ingest: deps: added aisle/catalogue.py"
+    assert len(lines) == 2 and lines[1].startswith(message)
+
+
+def test_fix_keeps_a_flow_list_of_many_lines(repo: Path) -> None:
+    edit(repo / "dvc.yaml", "# the end\n", SECOND.replace("aisle/ids.py,", ""))
+    before = YAML().load(repo / "dvc.yaml")
+    before["stages"]["again"]["deps"].insert(4, "aisle/ids.py")
+    run(repo, "--fix")
+    assert YAML().load(repo / "dvc.yaml") == before
+    assert "  # of the first\n" in (repo / "dvc.yaml").read_text()
+
+
+def test_fix_writes_missing_lists(repo: Path) -> None:
+    text = (repo / "dvc.yaml").read_text()
+    head, tail = text.split("    desc: Write the report.\n")
+    cmd, outs = tail.splitlines()[0].replace("--features features ", ""), tail[tail.index("    outs:") :]
+    (repo / "dvc.yaml").write_text(f"{head}    desc: Write the report.\n{cmd}\n    # the page\n{outs}")
+    assert run(repo)[0] == 1
+    status, lines = run(repo, "--fix")
+    assert (status, lines[-1]) == (0, CLEAN), "\n".join(lines)
+    stage = YAML().load(repo / "dvc.yaml")["stages"]["report"]
+    assert stage["deps"][0] == "stages/report.py" and stage["params"] == ["folds"]
+    assert "    # the page\n    outs:\n" in (repo / "dvc.yaml").read_text()
+
+
+def test_matrix_is_expanded(repo: Path) -> None:
+    edit(
+        repo / "dvc.yaml",
+        "foreach: ${encoders.text}\n    do:",
+        "matrix: {encoder: [bow, words], seed: [0, 1]}\n    x:",
+    )
+    body = YAML().load(repo / "dvc.yaml")
+    stage = body["stages"]["encode"]
+    stage.update(stage.pop("x"))
+    stage["params"] = ["encoders.text.${item.encoder}"]
+    stage["cmd"] = (
+        "python -m stages.encode --encoder ${item.encoder} --products data/products.parquet "
+        "--features features/${key}.parquet"
+    )
+    YAML().dump(body, repo / "dvc.yaml")
+    status, lines = run(repo)
+    assert status == 1 and len(lines) == 1, "\n".join(lines)
+    assert "stage encode: aisle/encoders/words.py must exist" in lines[0]
+    (repo / "aisle/encoders/words.py").write_text("from . import base\n")
+    assert run(repo) == (0, [CLEAN])
+
+
+def test_stage_without_items_may_list_the_files_it_loads(repo: Path) -> None:
+    edit(repo / "aisle/report/page.py", "", "from aisle import encoders\n")
+    deps = ["__init__", "base", "bow"]
+    lines = "".join(f"      - aisle/encoders/{name}.py\n" for name in deps)
+    edit(
+        repo / "dvc.yaml", "      - aisle/report/__init__.py\n", f"{lines}      - aisle/report/__init__.py\n"
+    )
+    assert run(repo) == (0, [CLEAN])
+    edit(repo / "dvc.yaml", lines, "      - aisle/encoders/__init__.py\n")
+    assert "loads aisle.encoders.* by name" in run(repo)[1][0]
+
+
+def test_in_git_an_ignored_file_is_no_source(repo: Path) -> None:
+    edit(repo / "dvc.yaml", "--n 3", "--n data/local.csv")
+    edit(repo / "dvc.yaml", "      - features\n", "      - features\n      - data/local.csv\n")
+    (repo / "data/local.csv").write_text("x\n")
+    subprocess.run(["git", "init", "-q"], cwd=repo, check=True)
+    assert run(repo) == (0, [CLEAN])
+    (repo / ".gitignore").write_text("local.csv\n")
+    assert "data/local.csv must be an output of another stage or in Git" in run(repo)[1][0]
+
+
+def test_input_errors_are_one_line(repo: Path) -> None:
+    (repo / "aisle/ids.py").write_text("import (\n")
+    done = subprocess.run([sys.executable, str(TOOL), "--root", str(repo)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "aisle/ids.py:1: " in done.stderr
+
+
+def test_help() -> None:
+    done = subprocess.run([sys.executable, str(TOOL), "--help"], capture_output=True, text=True, check=True)
+    assert "--fix" in done.stdout and "--root" in done.stdout
+
+
+def test_this_repository_agrees() -> None:
+    status, lines = run(ROOT)
+    assert status == 0, "\n".join(lines)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of what the tool reads of this repository."""
+    for name in ("dvc.yaml", "params.yaml", "docs/data_dictionary.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("stages", "aisle", "data/sample"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("fault", ["dep", "param", "script"])
+def test_fault_in_this_repository_is_found(copy: Path, fault: str) -> None:
+    assert run(copy)[0] == 0
+    body = YAML().load(copy / "dvc.yaml")
+    nodes = {name: stage.get("do", stage) for name, stage in body["stages"].items()}
+    if fault == "dep":
+        name, dep = next(
+            (name, dep)
+            for name, node in nodes.items()
+            for dep in node["deps"]
+            if dep.startswith("aisle/") and "${" not in dep and not dep.endswith("__init__.py")
+        )
+        nodes[name]["deps"].remove(dep)
+        message = f"dvc.yaml: stage {name}: {dep} is imported but not declared: DVC would serve stale results"
+    elif fault == "param":
+        name = next(name for name, node in nodes.items() if node.get("params"))
+        nodes[name]["params"].pop()
+        message = f"dvc.yaml: stage {name}: section "
+    else:
+        (copy / "stages/nobody_runs_it.py").write_text("")
+        message = "dvc.yaml: stage nobody_runs_it: stages/nobody_runs_it.py must be run by exactly one stage"
+    text = StringIO()
+    YAML().dump(body, text)
+    (copy / "dvc.yaml").write_text(text.getvalue())
+    status, lines = run(copy)
+    assert status == 1
+    assert any(line.startswith(message) for line in lines), "\n".join(lines)

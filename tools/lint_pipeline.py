@@ -1,0 +1,631 @@
+"""Prove that dvc.yaml agrees with the code: deps, params, scripts and outputs of every stage.
+
+DVC follows neither imports nor the params that a script reads. A file that a stage imports and does not
+declare is worse than an error: the stage is served from the cache and the result is stale. This tool reads
+dvc.yaml, params.yaml, ``stages/``, ``aisle/`` and docs/data_dictionary.md, without importing any of the code,
+prints one line per violation and exits with 1, or says that all agree and exits with 0.
+
+``--fix`` rewrites the ``deps`` and ``params`` of dvc.yaml in place and leaves every other line as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import itertools
+import os
+import posixpath
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+CODE = ("aisle/", "stages/")
+CLI = "aisle/cli.py"  # the flags that every script has
+DICTIONARY = "docs/data_dictionary.md"
+PRODUCTS = ("outs", "metrics", "plots")
+OUTPUTS = ("data/", "features/", "models/", "predictions/", "metrics/", "reports/")
+SAMPLE = "data/sample"
+SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".html", ".npy", ".npz", ".txt", ".yaml", ".png")
+HEAVY = {"tensorflow", "keras", "torch", "open_clip", "sentence_transformers", "transformers"}
+HEAVY |= {"mlflow", "plotly"}
+NOT_DATA = (".py", ".pyi", ".pyc", "py.typed")  # in a package's folder, not read by the code beside them
+TEMPLATE = re.compile(r"\$\{\s*([^{}]+?)\s*\}")
+# What varies: ${key} in dvc.yaml, {name} in an f-string, <name> in the data dictionary.
+WILDCARD = re.compile(r"\$?\{[^{}]*\}|<[^<>]*>")
+CATALOGUE = re.compile(r"\$\{\s*(?!item\b|key\b)")  # a path that the user gives in params.yaml
+QUOTED = re.compile(r"`([^`\n]+)`")
+MISSING = object()
+LOADS = (
+    "deps must hold the item's file as a template, such as aisle/encoders/text/${item.encoder}.py, and none "
+    "does: add it (or, if it loads from an installed package, begin the f-string with that package's name)"
+)
+STALE = "but not declared: DVC would serve stale results"
+
+
+@dataclass
+class Module:
+    """What the linter needs to know of one Python file."""
+
+    imports: list[str] = field(default_factory=list)
+    loads: list[tuple[int, str]] = field(default_factory=list)  # line, module name with * where it varies
+    sections: list[tuple[int, str | None]] = field(default_factory=list)  # load_params: line, section
+    flags: set[str] = field(default_factory=set)
+    heavy: list[tuple[int, str]] = field(default_factory=list)
+
+
+@dataclass
+class Stage:
+    """One entry of dvc.yaml, with the values that its templates take (one scope per item of a foreach)."""
+
+    name: str
+    node: Any
+    scopes: list[dict[str, Any]]
+
+    def entries(self, *keys: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return path and options of each entry of the lists ``keys``."""
+        listed = [entry for key in keys for entry in self.node.get(key) or []]
+        pairs = [entry.items() if isinstance(entry, Mapping) else [(entry, None)] for entry in listed]
+        return [(str(path), options or {}) for pair in pairs for path, options in pair]
+
+    def paths(self, *keys: str) -> list[str]:
+        """Return the paths of the lists ``keys``, as written in dvc.yaml."""
+        return [path for path, _ in self.entries(*keys)]
+
+    def forms(self, template: str) -> tuple[str, ...]:
+        """Return the paths that ``template`` stands for, one per item."""
+        return tuple(posixpath.normpath(path) if path else "" for path in expand(template, self.scopes))
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it is a foreach or a matrix."""
+        return any("item" in scope for scope in self.scopes)
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """Words of the command, with ``--flag=value`` as two."""
+        cmd = self.node.get("cmd") or ""
+        text = TEMPLATE.sub(r"${\1}", cmd if isinstance(cmd, str) else "\n".join(cmd))
+        words = shlex.split(text)
+        return [part for word in words for part in (word.split("=", 1) if word.startswith("-") else [word])]
+
+
+def lookup(scope: Any, dotted: str) -> Any:
+    """Return the value at ``a.b[0].c`` of nested mappings and lists, or ``MISSING``."""
+    for part in re.findall(r"[^.\[\]]+", dotted):
+        try:
+            scope = scope[int(part)] if isinstance(scope, list) else scope[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return MISSING
+    return scope
+
+
+def expand(template: str, scopes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Fill in the ``${...}`` of a string.
+
+    Parameters
+    ----------
+    template : str
+        A string of dvc.yaml.
+    scopes : iterable of mapping
+        The values that can be named in it, one mapping per item of the stage.
+
+    Returns
+    -------
+    list of str
+        One string per scope; what cannot be resolved stays as it is.
+    """
+
+    def value(scope: Mapping[str, Any], match: re.Match[str]) -> str:
+        found = lookup(scope, match[1])
+        return match[0] if found is MISSING else "" if isinstance(found, (Mapping, list)) else str(found)
+
+    return [TEMPLATE.sub(partial(value, scope), template) for scope in scopes]
+
+
+def read_stages(dvc: Any, params: Any) -> tuple[list[Stage], list[str]]:
+    """Return the stages of a parsed dvc.yaml and the violations found on the way."""
+    values = dict(params or {})
+
+    def resolve(value: Any) -> Any:
+        whole = TEMPLATE.fullmatch(value) if isinstance(value, str) else None
+        return lookup(values, whole[1]) if whole else value
+
+    stages, violations = [], []
+    for name, body in (dvc.get("stages") or {}).items():
+        items: list[dict[str, Any]] = [{}]
+        if "foreach" in body:
+            data = resolve(body["foreach"])
+            if isinstance(data, Mapping):
+                items = [{"key": key, "item": item} for key, item in data.items()]
+            else:
+                items = [{"item": resolve(item)} for item in data] if isinstance(data, list) else []
+            if not isinstance(data, (Mapping, list)):
+                message = f"foreach must be a dict or a list, not {body['foreach']}: correct it"
+                violations.append(_at(name, message))
+        elif "matrix" in body:
+            axes = {axis: resolve(choices) for axis, choices in body["matrix"].items()}
+            for axis in [axis for axis, choices in axes.items() if not isinstance(choices, list)]:
+                violations.append(_at(name, f"matrix {axis} must be a list, not {axes[axis]}: correct it"))
+                axes[axis] = []
+            grid = itertools.product(*([resolve(choice) for choice in choices] for choices in axes.values()))
+            items = [
+                {"item": dict(zip(axes, row, strict=True)), "key": "-".join(map(str, row))} for row in grid
+            ]
+        stages.append(Stage(name, body.get("do", body), [{**values, **item} for item in items]))
+    return stages, violations
+
+
+def scan(file: str, source: str) -> Module:
+    """Collect what a file imports (at any depth), loads by name, reads of params and takes as flags."""
+    tree, module, package = ast.parse(source, file), Module(), file.split("/")[:-1]
+
+    def absolute(level: int, name: str) -> str:
+        return ".".join([*package[: len(package) - level + 1], *filter(None, [name])]) if level else name
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            module.imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(node.level, node.module or "")
+            module.imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            texts = [_text(argument) for argument in node.args]
+            if called in ("import_module", "__import__"):
+                name = WILDCARD.sub("*", texts[0] if texts and texts[0] else "{}")
+                dots = len(name) - len(name.lstrip("."))
+                anchor = texts[1] if len(texts) > 1 else None
+                name = f"{anchor}{name}" if dots == 1 and anchor else absolute(dots, name[dots:])
+                if "*" in name:
+                    module.loads.append((node.lineno, name))
+                else:
+                    module.imports.append(name)
+            elif called == "load_params":
+                keyword = {entry.arg: _text(entry.value) for entry in node.keywords}
+                module.sections.append((node.lineno, texts[1] if len(texts) > 1 else keyword.get("section")))
+            elif called == "add_argument":
+                flags = {text for text in texts if text and text.startswith("-")}
+                negated = "BooleanOptionalAction" in ast.unparse(node)
+                module.flags |= flags | {f"--no-{flag[2:]}" for flag in flags if negated}
+            elif called == "parser":  # aisle.cli.parser(doc, table="help"): each keyword is a flag
+                module.flags |= {"--" + entry.arg.replace("_", "-") for entry in node.keywords if entry.arg}
+    for node in _top_level(tree):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        module.heavy += [(node.lineno, top) for top in {name.split(".")[0] for name in names} & HEAVY]
+    return module
+
+
+def _text(node: ast.expr) -> str | None:
+    """Return a literal as it is and an f-string with its ``{...}``; anything else is None."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) or "" for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return f"{{{ast.unparse(node.value)}}}"
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _top_level(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports that run when the module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield child
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from _top_level(child)
+
+
+class Code:
+    """The Python files under ``root``, each parsed once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._modules: dict[str, Module] = {}
+        self._files: dict[str, list[str]] = {}
+
+    def module(self, file: str) -> Module:
+        """Return what ``file`` (relative to the root) imports, loads and reads."""
+        if file not in self._modules:
+            module = scan(file, (self.root / file).read_text(encoding="utf-8"))
+            tops = [(load, load[1].split(".")[0]) for load in module.loads]  # installed packages are no deps
+            module.loads = [load for load, top in tops if "*" in top or (self.root / top).is_dir()]
+            self._modules[file] = module
+        return self._modules[file]
+
+    def files(self, name: str) -> list[str]:
+        """Return the files run by importing ``name``: each package's ``__init__.py`` and the module."""
+        if name not in self._files:
+            found, folder = [], ""
+            for part in name.split("."):
+                package, module = f"{folder}{part}/__init__.py", f"{folder}{part}.py"
+                folder += f"{part}/"
+                if (self.root / package).is_file():
+                    found.append(package)
+                elif (self.root / module).is_file():
+                    found.append(module)
+                    break
+                elif not (self.root / folder).is_dir():
+                    break
+            self._files[name] = found
+        return self._files[name]
+
+    def closure(self, name: str) -> dict[str, str]:
+        """Return every file that importing ``name`` can read.
+
+        Parameters
+        ----------
+        name : str
+            A module, ``stages.folds``.
+
+        Returns
+        -------
+        dict of str to str
+            File (relative to the root) to the file that imports it, or that it lies beside.
+        """
+        found: dict[str, str] = {}
+        queue = [(file, "") for file in self.files(name)]
+        while queue:
+            file, importer = queue.pop(0)
+            if file not in found:
+                found[file] = importer
+                queue += [(path, file) for other in self.module(file).imports for path in self.files(other)]
+        for file in [file for file in found if file.startswith("aisle/")]:
+            for path in sorted((self.root / file).parent.iterdir()):
+                if path.is_file() and not path.name.startswith(".") and not path.name.endswith(NOT_DATA):
+                    found.setdefault(path.relative_to(self.root).as_posix(), file)
+        return found
+
+
+def _at(stage: str, message: str) -> str:
+    return f"dvc.yaml: stage {stage}: {message}"
+
+
+def _normal(template: str) -> str:
+    return WILDCARD.sub("*", template).rstrip("/")
+
+
+def _is_code(dep: str) -> bool:
+    return dep.endswith(".py") or dep.startswith(CODE)
+
+
+def _script(stage: Stage, code: Code) -> str | None:
+    """Return the module to hold the stage against: the one of its name, else the one that it runs."""
+    runs = [word for flag, word in itertools.pairwise(stage.tokens) if flag == "-m"]
+    names = [f"stages.{stage.name}", *runs]
+    return next((name for name in names if (code.root / _path(name)).is_file()), None)
+
+
+def _path(module: str) -> str:
+    return module.replace(".", "/") + ".py"
+
+
+def check_code(stage: Stage, code: Code, script: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the code deps that a stage must have, its violations and the modules it always imports."""
+    declared = [dep for dep in stage.paths("deps") if _is_code(dep)]
+    wanted = code.closure(script)
+    chosen: list[str] = []  # declared files of modules loaded by name
+    violations: list[str] = []
+    seen: set[str] = set()
+    while loaders := [f for f in wanted if f.endswith(".py") and f not in seen and code.module(f).loads]:
+        seen.update(loaders)
+        for loader in loaders:
+            loads = code.module(loader).loads
+            fits = [dep for dep in declared if dep not in wanted and _fits(stage, dep, loads)]
+            # A stage without items may list the files; in a foreach, that is a sibling or a base class.
+            plain = [dep for dep in fits if not stage.grouped and not dep.endswith("__init__.py")]
+            picked = [dep for dep in fits if "${" in dep] or plain
+            chosen += [dep for dep in picked if dep not in chosen]
+            if not picked:
+                violations.append(f"{loader}:{loads[0][0]} loads {loads[0][1]} by name: {LOADS}")
+            for path in dict.fromkeys(path for dep in picked for path in stage.forms(dep)):
+                if not (code.root / path).is_file():
+                    violations.append(f"{path} must exist since an item names it: write it, or correct that")
+                    continue
+                own = code.closure(path.removesuffix(".py").replace("/", "."))
+                wanted = {file: by for file, by in own.items() if file != path} | wanted
+    always = list(wanted)
+    for file in sorted(wanted.keys() - set(declared)):
+        how = "is imported" if file.endswith(".py") else "is data of an imported package"
+        by = f" (through {wanted[file]})" if wanted[file] else ""
+        violations.append(f"{file} {how} {STALE}{by}; add it to deps")
+    for dep in declared:
+        if dep not in wanted and dep not in chosen:
+            violations.append(f"{dep} is declared but not imported: remove it from deps")
+    first = _path(script)
+    templated = [dep for dep in chosen if "${" in dep]
+    literal = sorted((wanted.keys() | set(chosen)) - {first, *templated})
+    return [first, *literal, *templated], violations, always
+
+
+def _fits(stage: Stage, dep: str, loads: list[tuple[int, str]]) -> bool:
+    """Tell whether ``dep`` is a file of a module that is loaded by one of the name patterns ``loads``."""
+    names = [path.removesuffix(".py").replace("/", ".") for path in stage.forms(dep) or [_normal(dep)]]
+    patterns = [re.escape(name).replace(r"\*", ".+") for _, name in loads]
+    return any(re.fullmatch(pattern, name) for pattern in patterns for name in names)
+
+
+def check_params(stage: Stage, code: Code, script: str) -> tuple[list[str] | None, list[str]]:
+    """Return the params that a stage must declare (None where that is unknown) and its violations."""
+    file = _path(script)
+    sections, entries = code.module(file).sections, stage.node.get("params") or []
+    read = {_normal(section): section for _, section in sections if section}
+    declared = [entry for entry in entries if isinstance(entry, str)]
+    violations = [
+        f"{file}:{line}: the second argument of load_params must be a literal or an f-string, and is neither"
+        ": write the section there, or nobody can tell what the stage reads"
+        for line, section in sections
+        if not section
+    ]
+    for entry in entries:
+        if not isinstance(entry, str):
+            violations.append(f"params must be sections of params.yaml, not {dict(entry)}: move them there")
+    known = not violations
+    missing = sorted(read.keys() - set(map(_normal, declared)))
+    if known:
+        for section in missing:
+            violations.append(f"section {read[section]} is read by {file} {STALE}; add it to params")
+        for entry in declared:
+            if _normal(entry) not in read:
+                violations.append(f"section {entry} is declared but not read by {file}: remove it")
+    for section in dict.fromkeys(path for entry in declared for path in expand(entry, stage.scopes)):
+        if lookup(stage.scopes[0], section) is MISSING:
+            violations.append(f"section {section} is declared but not in params.yaml: add it there")
+    wanted = [entry for entry in declared if _normal(entry) in read]
+    wanted += [WILDCARD.sub(partial(_template, stage), read[section]) for section in missing]
+    return wanted if known else None, violations
+
+
+def _template(stage: Stage, match: re.Match[str]) -> str:
+    """Return the ``${...}`` that the command passes for ``{args.encoder}``, the value of ``--encoder``."""
+    flag = "--" + match[0].strip("{}").rpartition(".")[2].replace("_", "-")
+    return next((word for name, word in itertools.pairwise(stage.tokens) if name == flag), "${key}")
+
+
+def check_command(stage: Stage, code: Code, script: str | None) -> Iterator[str]:
+    """Yield what is wrong with description, script, flags and paths of a stage's command."""
+    words, head = stage.tokens, ["python", "-m", f"stages.{stage.name}"]
+    if not str(stage.node.get("desc") or "").strip():
+        yield "must have a desc, found none: say in a line what it makes from what"
+    if "wdir" in stage.node:
+        yield "must run in the repository's root, found a wdir: remove it"
+    if words[:3] != head or words.count("-m") > 1:
+        found = " ".join(words[:3])
+        yield f"cmd must run `{' '.join(head)}` once, not `{found}`: a stage runs the script of its name"
+    if not (code.root / _path(head[2])).is_file():
+        yield f"stages/{stage.name}.py must exist, and does not: write it, or remove the stage"
+    if script:
+        known = code.module(_path(script)).flags
+        known = known | (code.module(CLI).flags if CLI in code.closure(script) else set())
+        for flag in [word for word in words[3:] if re.match(r"--?[A-Za-z]", word) and word not in known]:
+            yield f"cmd uses {flag}, which must be one of {', '.join(sorted(known))}: correct it"
+    paths = [path for path in stage.paths("deps", *PRODUCTS) if not _is_code(path)]
+    forms, declared = {stage.forms(word) for word in words}, {stage.forms(path) for path in paths}
+    for path in [path for path in paths if stage.forms(path) not in forms]:
+        yield f"{path} must appear in cmd, and does not: pass it by a flag, or remove it"
+    for word in [word for word in words if not word.startswith("-") and stage.forms(word) not in declared]:
+        values = [value for value in expand(word, stage.scopes) if "://" not in value]
+        if word != "params.yaml" and any("/" in value or value.endswith(SUFFIXES) for value in values):
+            yield f"cmd uses the path {word}, which must be a dep, out, metric or plot: declare it"
+    texts = [*words, *paths, *stage.paths("params")]
+    filled = [text for template in texts for text in expand(template, stage.scopes)]
+    for name in dict.fromkeys(name for text in filled for name in TEMPLATE.findall(text)):
+        yield f"${{{name}}} must be in params.yaml or the stage's item, and is not: correct it"
+
+
+def check_data(stage: Stage, stages: list[Stage], tracked: set[str]) -> Iterator[str]:
+    """Yield data deps that come from nowhere, and outputs with wrong options or in a wrong place."""
+    others = {
+        form
+        for other in stages
+        if other.name != stage.name
+        for path in other.paths(*PRODUCTS)
+        for form in other.forms(path)
+    }
+    there = others | tracked
+    there |= {parent for path in there for parent in _parents(path)}  # a folder that holds any of them
+    data = [dep for dep in stage.paths("deps") if not _is_code(dep) and not CATALOGUE.match(dep)]
+    for path in dict.fromkeys(path for dep in data for path in stage.forms(dep)):
+        if not {path, f"{path}.dvc"} & there and not others.intersection(_parents(path)):
+            yield f"{path} must be an output of another stage or in Git, and is neither: correct the dep"
+    for path, options in stage.entries("metrics"):
+        if options.get("cache") is not False:
+            yield f"metric {path} must have `cache: false`, so that Git holds it: add it"
+    for path in stage.paths(*PRODUCTS):
+        if any(f"{form}/".startswith(f"{SAMPLE}/") for form in stage.forms(path)):
+            yield f"{path} must not lie in {SAMPLE}, which is committed input: write it elsewhere"
+
+
+def check_dictionary(stages: list[Stage], text: str) -> Iterator[str]:
+    """Yield outputs that the data dictionary does not describe, and entries that no stage makes."""
+    prose = re.sub(r"^```.*?^```", lambda match: "\n" * match[0].count("\n"), text, flags=re.M | re.S)
+    written = {_normal(path) for path in QUOTED.findall(prose)}
+    made: set[str] = set()
+    for stage in stages:
+        for path in stage.paths(*PRODUCTS):
+            forms = set(stage.forms(path))
+            made |= forms | {_normal(path)}
+            if _normal(path) not in written and not (forms and forms <= written):
+                entry = TEMPLATE.sub("<name>", path)
+                yield _at(stage.name, f"{path} must be in {DICTIONARY}, and is not: describe `{entry}`")
+    folders = {parent for path in made for parent in _parents(path)}
+    for number, line in enumerate(prose.splitlines(), 1):
+        cell = line if line.startswith("#") else line.split("|")[1] if re.match(r"\s*\|.*\|", line) else ""
+        for path in QUOTED.findall(cell):
+            entry = _normal(path)
+            exempt = not path.startswith(OUTPUTS) or f"{entry}/".startswith(f"{SAMPLE}/")
+            exempt |= path.endswith("/") and entry in folders  # a heading for a folder of outputs
+            if not exempt and not made.intersection([entry, *_parents(entry)]):
+                yield f"{DICTIONARY}:{number}: {path} must be made by a stage, and is not: remove the entry"
+
+
+def check_sources(stages: list[Stage], code: Code, closures: dict[str, list[str]]) -> Iterator[str]:
+    """Yield what belongs to no single stage: unused scripts, params read in the library, heavy imports."""
+    runs = [word for stage in stages for flag, word in itertools.pairwise(stage.tokens) if flag == "-m"]
+    for path in sorted((code.root / "stages").glob("*.py")):
+        count = runs.count(f"stages.{path.stem}")
+        if path.name != "__init__.py" and count != 1:
+            todo = "give each stage its own script" if count else "add its stage to dvc.yaml, or delete it"
+            found = f"stages/{path.name} must be run by exactly one stage, not by {count}"
+            yield _at(path.stem, f"{found}: {todo}")
+    for path in sorted((code.root / "aisle").rglob("*.py")):
+        file = path.relative_to(code.root).as_posix()
+        for line, _ in code.module(file).sections if file != "aisle/params.py" else []:
+            yield f"{file}:{line}: load_params must be called in stage scripts only: pass the section on"
+        users = [name for name, files in closures.items() if file in files]
+        for line, name in code.module(file).heavy if len(users) > 1 else []:
+            found = f"{name} must not be imported at the top, since stages {', '.join(users)} import the file"
+            yield f"{file}:{line}: {found}: import it in the function that needs it"
+
+
+def _parents(path: str) -> list[str]:
+    return [path[: match.start()] for match in re.finditer("/", path)]
+
+
+def tracked_files(root: Path) -> set[str]:
+    """Return the files that are in Git or would be added (outside of Git: on disk), without hidden ones."""
+    if (root / ".git").exists():
+        env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True)
+        found = done.stdout.split("\0")
+    else:
+        found = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    return {path for path in found if not posixpath.basename(path).startswith(".")}  # nor "", nor .gitignore
+
+
+def lint(root: Path) -> tuple[list[Stage], dict[tuple[str, str], list[str]], list[str]]:
+    """Check the repository at ``root``.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds dvc.yaml.
+
+    Returns
+    -------
+    stages : list of Stage
+        The stages of dvc.yaml.
+    wanted : dict
+        ``(stage, "deps" or "params")`` to the list that dvc.yaml must hold there, in order.
+    violations : list of str
+        One line each; empty when all agree.
+    """
+    yaml, code = YAML(), Code(root)
+    params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"))
+    stages, violations = read_stages(yaml.load((root / "dvc.yaml").read_text(encoding="utf-8")), params)
+    tracked, dictionary = tracked_files(root), root / DICTIONARY
+    wanted: dict[tuple[str, str], list[str]] = {}
+    closures: dict[str, list[str]] = {}
+    for stage in stages:
+        script = _script(stage, code)
+        found = list(check_command(stage, code, script))
+        if script:
+            deps, bad_deps, closures[stage.name] = check_code(stage, code, script)
+            wanted[stage.name, "deps"] = deps + [dep for dep in stage.paths("deps") if not _is_code(dep)]
+            sections, bad_params = check_params(stage, code, script)
+            found += bad_deps + bad_params
+            if sections is not None:
+                wanted[stage.name, "params"] = sections
+        found += check_data(stage, stages, tracked)
+        violations += [_at(stage.name, message) for message in found]
+    if dictionary.is_file():
+        violations += check_dictionary(stages, dictionary.read_text(encoding="utf-8"))
+    else:
+        violations.append(f"{DICTIONARY}: must describe every output, and does not exist: write it")
+    violations += check_sources(stages, code, closures)
+    return stages, wanted, list(dict.fromkeys(violations))
+
+
+def _block(lines: list[str], node: Any, key: str, wanted: list[str]) -> tuple[int, int, list[str]]:
+    """Return first line, end and new lines of the list ``key`` of a stage, with the comments it has."""
+    old = node.get(key)
+    if key not in node:  # before the key that follows it by custom, and before the comment on that
+        follows = next(name for name in ("params", "outs", "metrics", "plots", "cmd") if name in node)
+        start, column = node.lc.key(follows)
+        while lines[start - 1].lstrip().startswith("#"):
+            start -= 1
+        end, tail = start, ""
+    else:
+        start, column = node.lc.key(key)
+        end, tail = (old.lc.item(len(old) - 1)[0] if old else start) + 1, ""
+    pad = " " * column
+    if old and not old.fa.flow_style():
+        first = old.lc.item(0)[0]
+        chunks, kept, previous = {}, list[str](), first
+        for index, item in enumerate(old):  # a comment above an item moves with it, or stays for the next one
+            line = old.lc.item(index)[0]
+            kept += lines[previous:line]
+            if item in wanted and item not in chunks:
+                chunks[item], kept = [*kept, lines[line]], []
+            previous = line + 1
+        dash = lines[first][: lines[first].index("-")]
+        new = [line for item in wanted for line in chunks.get(item, [f"{dash}- {item}"])] + kept
+        return (first, end, new) if wanted else (start, end, kept)
+    if old is not None:
+        while not re.search(r"\]\s*(#.*)?$", lines[end - 1]):
+            end += 1
+        tail = re.sub(r"^.*\](?=\s*(#|$))", "", lines[end - 1])
+    flow = ", ".join(f'"{item}"' if "${" in item else item for item in wanted)
+    if old is not None and len(f"{pad}{key}: [{flow}]{tail}") <= 110:
+        new = [f"{pad}{key}: [{flow}]{tail}"]
+    else:
+        new = [f"{pad}{key}:{tail}", *(f"{pad}  - {item}" for item in wanted)]
+    return start, end, new if wanted else []
+
+
+def fix(root: Path) -> list[str]:
+    """Rewrite deps and params in dvc.yaml, all other lines as they are; return what was changed."""
+    stages, wanted, _ = lint(root)
+    path = root / "dvc.yaml"
+    lines, changes, edits = path.read_text(encoding="utf-8").splitlines(), [], []
+    for stage, key in ((stage, key) for stage in stages for key in ("deps", "params")):
+        old = stage.paths(key)
+        new = wanted.get((stage.name, key), old)
+        if new != old:
+            edits.append(_block(lines, stage.node, key, new))
+            done = [f"added {item}" for item in new if item not in old]
+            done += [f"removed {item}" for item in old if item not in new]
+            changes.append(_at(stage.name, f"{key}: {', '.join(done) or 'put in order'}"))
+    for start, end, block in sorted(edits, key=lambda edit: edit[:2], reverse=True):
+        lines[start:end] = block
+    if edits:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return changes
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool; return the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--fix", action="store_true", help="rewrite deps and params in dvc.yaml")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path(__file__).resolve().parents[1],
+        help="folder that holds dvc.yaml (default: this repository)",
+    )
+    args = parser.parse_args(argv)
+    try:
+        for change in fix(args.root) if args.fix else []:
+            print(f"fixed {change}")
+        stages, _, violations = lint(args.root)
+    except SyntaxError as error:
+        print(f"error: {error.filename}:{error.lineno}: {error.msg}", file=sys.stderr)
+        return 2
+    except (YAMLError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(violations) or f"{len(stages)} stages: deps, params, scripts and outputs agree")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

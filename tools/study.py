@@ -1,0 +1,211 @@
+"""Run the pipeline on another catalogue, beside the repository's own, and write its result tables.
+
+The catalogue is a folder and a small YAML of column mappings: `--mapping`, or `catalogue.yaml` in the folder,
+or docs/studies/<folder's name>/catalogue.yaml. Its keys override params.yaml.
+
+The run has a workspace of its own, .studies/<name>/: a Git and DVC repository with a copy of the code, its
+own params.yaml and dvc.lock, and the repository's DVC cache. So the committed params.yaml, dvc.lock and
+outputs stay as they are, caching works from run to run, and `dvc exp run` works inside it. The results go to
+docs/studies/<name>/: README.md for people, metrics.json for programs.
+"""
+
+import argparse
+import filecmp
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from aisle.cli import run
+from aisle.errors import AisleError
+from aisle.params import read_yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ("aisle", "stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+OUTPUTS = ("data", "features", "models", "predictions", "metrics", "reports")
+HEADLINE = {
+    "products": ("ingest", "products"),
+    "refused": ("ingest", "refused"),
+    "without_picture": ("ingest", "without_picture"),
+    "categories": ("ingest", "categories"),
+    "name_words": ("ingest", "name_words"),
+    "floor_accuracy": ("evaluate", "text_floor", "cv_accuracy"),
+    "floor_accuracy_low": ("evaluate", "text_floor", "cv_accuracy_low"),
+    "floor_accuracy_high": ("evaluate", "text_floor", "cv_accuracy_high"),
+}
+"""Flat name of each headline figure to its place in the nested metrics."""
+
+
+def find_mapping(catalogue: Path, mapping: str | None) -> Path:
+    """Return the catalogue's YAML of column mappings."""
+    if not catalogue.is_dir():
+        raise AisleError(f"CATALOGUE must be a folder; {catalogue} is not")
+    shipped = ROOT / "docs" / "studies" / catalogue.resolve().name / "catalogue.yaml"
+    candidates = [Path(mapping)] if mapping else [catalogue / "catalogue.yaml", shipped]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise AisleError(
+        f"there must be a YAML of column mappings; found none at {' or '.join(map(str, candidates))}. "
+        "Copy docs/studies/flipkart1050/catalogue.yaml and give it with MAPPING=..."
+    )
+
+
+def merge(base: dict[str, Any], override: dict[str, Any], where: str = "") -> None:
+    """Override `base` in place, section by section; `columns` and `category` are replaced as a whole.
+
+    Raises
+    ------
+    AisleError
+        If a top-level key is not in params.yaml.
+    """
+    for key, value in override.items():
+        if not where and key not in base:
+            raise AisleError(f"mapping: '{key}' must be a section of params.yaml: {', '.join(base)}")
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and key not in ("columns", "category"):
+            merge(base[key], value, f"{where}{key}.")
+        else:
+            base[key] = value
+
+
+def copy_code(workspace: Path) -> None:
+    """Make the workspace's code that of the repository; a file that is the same keeps its time stamp."""
+    wanted: set[Path] = set()
+    for name in CODE:
+        path = ROOT / name
+        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        wanted |= {file.relative_to(ROOT) for file in files if "__pycache__" not in file.parts}
+    wanted |= {Path(folder) / ".gitignore" for folder in OUTPUTS}
+    for name in ("aisle", "stages"):
+        for file in (workspace / name).rglob("*"):
+            if file.is_file() and file.relative_to(workspace) not in wanted:
+                file.unlink()
+    for file in wanted:
+        target = workspace / file
+        if not target.is_file() or not filecmp.cmp(ROOT / file, target, shallow=False):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / file, target)
+
+
+def write_params(workspace: Path, catalogue: Path, mapping: Path) -> str:
+    """Write the workspace's params.yaml; return the study's name."""
+    yaml = YAML()
+    yaml.width = 110
+    params = yaml.load(ROOT / "params.yaml")
+    override = read_yaml(mapping)
+    if not isinstance(override.get("catalogue"), dict):
+        raise AisleError(f"{mapping} must have a section 'catalogue', as params.yaml has")
+    merge(params, override)
+    section = params["catalogue"]
+    section["name"] = override["catalogue"].get("name", catalogue.resolve().name)
+    target = workspace / section["name"]
+    for key in ("table", "images"):
+        if key not in override["catalogue"]:
+            raise AisleError(f"{mapping} must say catalogue.{key}, relative to the catalogue's folder")
+        section[key] = Path(os.path.relpath(catalogue.resolve() / section[key], target.resolve())).as_posix()
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    return str(section["name"])
+
+
+def call(*command: str, cwd: Path, capture: bool = False) -> str:
+    """Run a command of the environment in a folder.
+
+    Raises
+    ------
+    AisleError
+        If it fails; it has then said why on stderr.
+    """
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=cwd, env=environment, text=True, capture_output=capture, check=False)
+    if done.returncode:
+        raise AisleError(
+            f"`{' '.join(command)}` failed{': ' + done.stderr.strip() if capture else ', see above'}"
+        )
+    return (done.stdout or "").strip()
+
+
+def prepare(workspace: Path) -> None:
+    """Make the workspace a Git and DVC repository that shares the repository's cache."""
+    copy_code(workspace)
+    if not (workspace / ".git").exists():
+        call("git", "init", "--quiet", cwd=workspace)
+    cache = Path(call("dvc", "cache", "dir", cwd=ROOT, capture=True))
+    relative = os.path.relpath(cache, workspace / ".dvc")
+    (workspace / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {relative}\n", encoding="utf-8")
+
+
+def collect(workspace: Path) -> dict[str, Any]:
+    """Return every metric of the workspace, by stage and item, with the per-class scores and the headline."""
+    result: dict[str, Any] = {}
+    for stage, definition in read_yaml(workspace / "dvc.yaml")["stages"].items():
+        for entry in definition.get("do", definition).get("metrics", []):
+            template = entry if isinstance(entry, str) else next(iter(entry))
+            items = re.compile(re.escape(template).replace(re.escape("${key}"), "(.+)"))
+            for path in sorted(workspace.glob(template.replace("${key}", "*"))):
+                data = json.loads(path.read_text(encoding="utf-8"))
+                found = items.fullmatch(path.relative_to(workspace).as_posix())
+                if found and found.groups():
+                    result.setdefault(stage, {})[found[1]] = data
+                else:
+                    result[stage] = data
+    classes = pd.read_csv(workspace / "reports/evaluation/per_class.csv")
+    for (model, protocol, category), row in classes.groupby(["model", "protocol", "category"]):
+        scores = row.iloc[0][["precision", "recall", "f1", "f1_low", "f1_high", "support"]]
+        place = result["evaluate"][model].setdefault(f"{protocol}_per_class", {})
+        place[category] = {name: round(float(value), 6) for name, value in scores.items()}
+    headline = {}
+    for name, place in HEADLINE.items():
+        value: Any = result
+        for key in place:
+            value = value[key]
+        headline[name] = value
+    return {"headline": headline, **result}
+
+
+def main() -> None:
+    """Prepare the workspace, run the pipeline in it, write the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("catalogue", type=Path, help="folder of the catalogue")
+    parser.add_argument("--mapping", help="YAML of column mappings")
+    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "studies", help="where results go")
+    parser.add_argument("--workspaces", type=Path, default=ROOT / ".studies", help="where runs are kept")
+    args = parser.parse_args()
+    mapping = find_mapping(args.catalogue, args.mapping)
+    name = write_params(args.workspaces, args.catalogue, mapping)
+    workspace = args.workspaces / name
+    prepare(workspace)
+    call("dvc", "repro", cwd=workspace)
+    identity = ("-c", "user.name=aisle", "-c", "user.email=aisle@localhost")
+    revision = call("git", "rev-parse", "--short", "HEAD", cwd=ROOT, capture=True)
+    call("git", "add", "--all", cwd=workspace)
+    call(
+        "git",
+        *identity,
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "-m",
+        f"{name}, Aisle {revision}",
+        cwd=workspace,
+    )
+    results = args.results / name
+    results.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(collect(workspace), indent=2, ensure_ascii=False)
+    (results / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    shutil.copyfile(workspace / "reports" / "tables.md", results / "README.md")
+    print(f"results: {results}; report: {workspace / 'reports' / 'index.html'}")
+
+
+if __name__ == "__main__":
+    run(main)
