@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 CODE = ("aisle/", "stages/")
@@ -486,6 +487,17 @@ def check_sources(stages: list[Stage], code: Code, closures: dict[str, list[str]
             yield f"{file}:{line}: {found}: import it in the function that needs it"
 
 
+def check_names(section: Any, where: str = "") -> Iterator[str]:
+    """Yield the params that DVC's run cache ignores: any key named size or nfiles (treeverse/dvc#10296)."""
+    for key, value in section.items() if isinstance(section, Mapping) else ():
+        if key in ("size", "nfiles"):
+            yield (
+                f"params.yaml: {where}{key} must have another name: DVC's run cache ignores a param named "
+                f"'{key}' and would restore the outputs of another value; call it 'side' or 'n_files', say"
+            )
+        yield from check_names(value, f"{where}{key}.")
+
+
 def _parents(path: str) -> list[str]:
     return [path[: match.start()] for match in re.finditer("/", path)]
 
@@ -522,6 +534,7 @@ def lint(root: Path) -> tuple[list[Stage], dict[tuple[str, str], list[str]], lis
     yaml, code = YAML(), Code(root)
     params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"))
     stages, violations = read_stages(yaml.load((root / "dvc.yaml").read_text(encoding="utf-8")), params)
+    violations += check_names(params)
     tracked, dictionary = tracked_files(root), root / DICTIONARY
     wanted: dict[tuple[str, str], list[str]] = {}
     closures: dict[str, list[str]] = {}
@@ -545,60 +558,45 @@ def lint(root: Path) -> tuple[list[Stage], dict[tuple[str, str], list[str]], lis
     return stages, wanted, list(dict.fromkeys(violations))
 
 
-def _block(lines: list[str], node: Any, key: str, wanted: list[str]) -> tuple[int, int, list[str]]:
-    """Return first line, end and new lines of the list ``key`` of a stage, with the comments it has."""
-    old = node.get(key)
-    if key not in node:  # before the key that follows it by custom, and before the comment on that
+def _set(node: Any, key: str, wanted: list[str]) -> None:
+    """Make the list ``key`` of a stage hold ``wanted``; an item that stays keeps its comments."""
+    if key not in node:  # before the key that follows it by custom
         follows = next(name for name in ("params", "outs", "metrics", "plots", "cmd") if name in node)
-        start, column = node.lc.key(follows)
-        while lines[start - 1].lstrip().startswith("#"):
-            start -= 1
-        end, tail = start, ""
-    else:
-        start, column = node.lc.key(key)
-        end, tail = (old.lc.item(len(old) - 1)[0] if old else start) + 1, ""
-    pad = " " * column
-    if old and not old.fa.flow_style():
-        first = old.lc.item(0)[0]
-        chunks, kept, previous = {}, list[str](), first
-        for index, item in enumerate(old):  # a comment above an item moves with it, or stays for the next one
-            line = old.lc.item(index)[0]
-            kept += lines[previous:line]
-            if item in wanted and item not in chunks:
-                chunks[item], kept = [*kept, lines[line]], []
-            previous = line + 1
-        dash = lines[first][: lines[first].index("-")]
-        new = [line for item in wanted for line in chunks.get(item, [f"{dash}- {item}"])] + kept
-        return (first, end, new) if wanted else (start, end, kept)
-    if old is not None:
-        while not re.search(r"\]\s*(#.*)?$", lines[end - 1]):
-            end += 1
-        tail = re.sub(r"^.*\](?=\s*(#|$))", "", lines[end - 1])
-    flow = ", ".join(f'"{item}"' if "${" in item else item for item in wanted)
-    if old is not None and len(f"{pad}{key}: [{flow}]{tail}") <= 110:
-        new = [f"{pad}{key}: [{flow}]{tail}"]
-    else:
-        new = [f"{pad}{key}:{tail}", *(f"{pad}  - {item}" for item in wanted)]
-    return start, end, new if wanted else []
+        node.insert(list(node).index(follows), key, CommentedSeq())
+    items = node[key]
+    for index in reversed(range(len(items))):
+        if items[index] not in wanted or items[index] in items[:index]:
+            del items[index]
+    for index, item in enumerate(wanted):
+        if item not in items:
+            items.insert(index, item)
+    if list(items) != wanted:  # the same items in another order
+        node[key] = CommentedSeq(wanted)
+    if not items:
+        del node[key]
 
 
 def fix(root: Path) -> list[str]:
-    """Rewrite deps and params in dvc.yaml, all other lines as they are; return what was changed."""
-    stages, wanted, _ = lint(root)
+    """Rewrite deps and params in dvc.yaml, comments and layout kept; return what was changed."""
+    _, wanted, _ = lint(root)
     path = root / "dvc.yaml"
-    lines, changes, edits = path.read_text(encoding="utf-8").splitlines(), [], []
-    for stage, key in ((stage, key) for stage in stages for key in ("deps", "params")):
-        old = stage.paths(key)
-        new = wanted.get((stage.name, key), old)
+    yaml = YAML()
+    yaml.width, yaml.preserve_quotes = 110, True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    pipeline = yaml.load(path.read_text(encoding="utf-8"))
+    changes = []
+    for (name, key), new in wanted.items():
+        node = pipeline["stages"][name]
+        node = node.get("do", node)
+        old = [item if isinstance(item, str) else next(iter(item)) for item in node.get(key, [])]
         if new != old:
-            edits.append(_block(lines, stage.node, key, new))
+            _set(node, key, new)
             done = [f"added {item}" for item in new if item not in old]
             done += [f"removed {item}" for item in old if item not in new]
-            changes.append(_at(stage.name, f"{key}: {', '.join(done) or 'put in order'}"))
-    for start, end, block in sorted(edits, key=lambda edit: edit[:2], reverse=True):
-        lines[start:end] = block
-    if edits:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            changes.append(_at(name, f"{key}: {', '.join(done) or 'put in order'}"))
+    if changes:
+        with path.open("w", encoding="utf-8") as file:
+            yaml.dump(pipeline, file)
     return changes
 
 
