@@ -1,6 +1,7 @@
 """Text: clean, tokenise, stop words, lemmas, stems, and how many words each step leaves."""
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -38,8 +39,13 @@ def clean(text: str) -> str:
 
 @cache
 def _language() -> Any:
-    import spacy  # 2 s; only preprocess_text pays for it
+    unloaded = "torch" not in sys.modules
+    if unloaded:  # spaCy's thinc imports torch wherever it is installed: 2 s for nothing here
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    import spacy
 
+    if unloaded:
+        del sys.modules["torch"]
     nlp = spacy.blank("en")
     nlp.add_pipe("lemmatizer", config={"mode": "lookup"})
     nlp.initialize()  # the lookup tables of spacy-lookups-data; no download

@@ -9,7 +9,8 @@ from aisle.report.style import with_interval
 
 def verdict(gain: float, low: float, high: float, p: float) -> str:
     """Return a sentence that says whether a difference to the floor is more than noise."""
-    figures = f"{gain:+.3f} [{low:+.3f}, {high:+.3f}], p = {p:.3f}"
+    significance = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    figures = f"{gain:+.3f} [{low:+.3f}, {high:+.3f}], {significance}"
     if low > 0:
         return f"better than the floor ({figures})"
     if high < 0:
@@ -26,22 +27,26 @@ def gain(scores: dict[str, float]) -> str:
 
 def section(results: Results) -> Section:
     """Return the answer: the best model's accuracy with its interval, against the floor, and all models."""
-    best, floor = results.models[results.best], results.models[results.floor]
     metrics = results.metrics["ingest"]
-    accuracy, floor_accuracy = (
-        with_interval(*(scores[f"cv_accuracy{suffix}"] for suffix in ("", "_low", "_high")))
-        for scores in (best, floor)
-    )
+    accuracy = {
+        name: with_interval(*(scores[f"cv_accuracy{suffix}"] for suffix in ("", "_low", "_high")))
+        for name, scores in results.models.items()
+    }
+    best, floor = results.best, results.floor
+    if best == floor:
+        against = "It is the floor: no model is better"
+    else:
+        reached = f"the floor, {results.titles[floor]}, reaches {accuracy[floor]}"
+        against = f"It is {gain(results.models[best])}; {reached}"
     answer = (
-        f"{results.titles[results.best]} puts {accuracy} of the {metrics['products']:,} products into the "
-        f"right one of {metrics['categories']} categories; it is {gain(best)}. "
-        f"The floor, {results.titles[results.floor]}, reaches {floor_accuracy}."
+        f"{results.titles[best]} puts {accuracy[best]} of the {metrics['products']:,} products into the right "
+        f"one of {metrics['categories']} categories. {against}."
     )
     table = pd.DataFrame(
         [
             {
                 "model": results.titles[name],
-                "accuracy": with_interval(*(scores[f"cv_accuracy{s}"] for s in ("", "_low", "_high"))),
+                "accuracy": accuracy[name],
                 "sd over folds": f"{scores['cv_accuracy_sd']:.3f}",
                 "macro F1": with_interval(*(scores[f"cv_macro_f1{s}"] for s in ("", "_low", "_high"))),
                 "hold-out accuracy": with_interval(

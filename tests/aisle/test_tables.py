@@ -1,0 +1,97 @@
+"""aisle/tables.py: joins by product_id, the same bytes for the same content, the catalogue's label."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from aisle import tables
+from aisle.errors import AisleError
+
+IDS = [f"p{i}" for i in range(10)]
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame({"product_id": IDS, "value": range(10), "name": [None, *"abcdefghi"]})
+
+
+def test_align_puts_a_shuffled_table_in_order(table):
+    shuffled = table.sample(frac=1, random_state=1)
+    assert list(shuffled["product_id"]) != IDS
+    pd.testing.assert_frame_equal(tables.align(shuffled, IDS, "it", "products"), table)
+
+
+def test_align_follows_the_ids_not_the_table(table):
+    assert list(tables.align(table, IDS[::-1], "it", "products")["value"]) == list(range(9, -1, -1))
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids", "told"),
+    [
+        (slice(0, 9), IDS, ["it must have the same products as products", "lacks p9"]),
+        (slice(0, 10), IDS[1:], ["it must have the same products as products", "alone has p0"]),
+        (slice(1, 10), IDS[:-1], ["lacks p0", "alone has p9"]),
+        ([*range(10), 4], IDS, ["several for p4"]),
+        ([*range(9), 0], IDS, ["several for p0"]),
+        ([], IDS, ["lacks p0, p1, p2, p3, p4 and 5 more"]),
+    ],
+)
+def test_align_names_the_ids_that_differ(table, rows, ids, told):
+    with pytest.raises(AisleError) as error:
+        tables.align(table.iloc[rows], ids, "it", "products")
+    assert all(part in str(error.value) for part in told), str(error.value)
+
+
+def test_the_same_content_is_the_same_bytes(table, tmp_path):
+    tables.write(table, tmp_path / "a" / "one.parquet", "sample (synthetic)")
+    other = table.iloc[::-1].copy().iloc[::-1]
+    other.index = pd.Index(range(100, 110), name="line")
+    other.attrs["something"] = "else"
+    tables.write(other, tmp_path / "two.parquet", "sample (synthetic)")
+    assert (tmp_path / "a" / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_a_table_and_the_catalogues_label_survive(table, tmp_path):
+    tables.write(table, tmp_path / "one.parquet", "Ünder >> 1")
+    for columns in (None, ["product_id"]):
+        read = tables.read(tmp_path / "one.parquet", columns)
+        assert read.attrs["catalogue"] == "Ünder >> 1"
+        pd.testing.assert_frame_equal(read, table[columns] if columns else table, check_like=True)
+
+
+def test_metadata_alone_carries_the_label(tmp_path):
+    arrow = pa.Table.from_pydict({"product_id": IDS})
+    pq.write_table(arrow.replace_schema_metadata(tables.metadata("tiny")), tmp_path / "one.parquet")
+    assert tables.read(tmp_path / "one.parquet").attrs["catalogue"] == "tiny"
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(AisleError, match=r"none\.parquet must be there.*dvc repro"):
+        tables.read(tmp_path / "none.parquet")
+
+
+def test_csv_is_the_same_on_every_system(tmp_path):
+    tables.write_csv(pd.DataFrame({"a": [1 / 3, 2.0], "b": ["x, y", None]}), tmp_path / "new" / "t.csv")
+    assert (tmp_path / "new" / "t.csv").read_bytes() == b'a,b\n0.3333333333,"x, y"\n2,\n'
+
+
+def test_metrics_are_strict_json_with_the_label_first(tmp_path):
+    values = {
+        "n": np.int64(3),
+        "share": np.float64(1 / 3),
+        "none": math.nan,
+        "inner": {"p": np.float32(0.5)},
+        "é": None,
+    }
+    tables.write_metrics(values, tmp_path / "m.json", "tiny")
+    text = (tmp_path / "m.json").read_text(encoding="utf-8")
+    read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert read == {
+        "catalogue": "tiny", "n": 3, "share": 0.333333, "none": None, "inner": {"p": 0.5}, "é": None
+    }  # fmt: skip
+    assert next(iter(read)) == "catalogue" and text.endswith("}\n")

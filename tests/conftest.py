@@ -1,0 +1,236 @@
+"""A small synthetic catalogue, and a workspace that runs stages on it in this process."""
+
+import copy
+import csv
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from aisle import cli
+from aisle.params import read_yaml
+
+REPO = Path(__file__).parents[1]
+WORDS = {
+    "Clocks": "dial quartz alarm pendulum minute hour battery wall chime digital".split(),
+    "Lamps": "bulb shade glow dimmer watt cable switch bedside bright led".split(),
+    "Mugs": "coffee tea handle ceramic cup dishwasher microwave saucer glaze pour".split(),
+}
+SHARED = (
+    "gift home strong colour modern quality steel light small large red blue pack warranty easy new".split()
+)
+COLOURS = {"Clocks": (200, 60, 60), "Lamps": (60, 200, 60), "Mugs": (60, 60, 200)}
+PER_CATEGORY = 20
+
+
+def catalogue_rows() -> list[dict[str, str]]:
+    """Return 60 rows; p00 and p01 share a description, p20 and p21 a picture's look."""
+    rng = np.random.default_rng(7)
+    rows = []
+    every = sum(WORDS.values(), [])
+    for category, vocabulary in WORDS.items():
+        for _ in range(PER_CATEGORY):
+            number = len(rows)
+            own = [*rng.choice(vocabulary, 3, False), rng.choice(every)]
+            shared = rng.choice(SHARED, 6, False)
+            rows.append(
+                {
+                    "id": f"p{number:02d}",
+                    "title": f"{shared[0]} {own[2]} number {number}",
+                    "description": " ".join([*own, *shared, f"model{number:02d}x{number * 37}"]),
+                    "category_path": f"{category} >> leaf{number:02d}token",
+                    "brand": f"brand{number % 4}",
+                    "price": f"{10 + number}.50",
+                    "image": f"p{number:02d}.png",
+                    "specifications": f"Colour: {shared[1]}; Weight: {number} g",
+                }
+            )
+    rows[1]["description"] = rows[0]["description"]
+    return rows
+
+
+def draw(row: dict[str, str], path: Path) -> None:
+    """Write a noisy picture whose tint is the category's; p21's is p20's."""
+    number = int(row["id"][1:])
+    rng = np.random.default_rng(20 if number == 21 else number)
+    blocks = rng.integers(-50, 51, (8, 8, 1)) + rng.integers(-20, 21, 3)
+    pixels = np.clip(np.array(COLOURS[row["category_path"].split(" >> ")[0]]) + blocks, 0, 255).astype(
+        np.uint8
+    )
+    Image.fromarray(pixels).resize((48, 40)).save(path)
+
+
+class Workspace:
+    """A folder with a catalogue and params.yaml; runs stages and knows where their files are."""
+
+    def __init__(self, root: Path, rows: list[dict[str, str]], params: dict[str, Any]) -> None:
+        self.root = root
+        self.write_table(rows)
+        self.images = root / "images"
+        self.images.mkdir()
+        params["catalogue"] |= {
+            "name": "tiny",
+            "table": str(root / "products.csv"),
+            "images": str(self.images),
+        }
+        self.set(params)
+
+    def write_table(self, rows: list[dict[str, str]]) -> None:
+        with (self.root / "products.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(catalogue_rows()[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def set(self, params: dict[str, Any]) -> None:
+        self.params = params
+        YAML().dump(params, self.root / "params.yaml")
+
+    def paths(self, name: str, item: str = "") -> dict[str, str]:
+        """Return the flags of a stage, as in dvc.yaml but inside this folder."""
+        features = {"descriptors": "image"}.get(item, "text")
+        fusion = self.params["fusions"].get(item, {})
+        flags = {
+            "ingest": {
+                "table": "products.csv",
+                "images": "images",
+                "products": "data/products.parquet",
+                "rejects": "data/rejects.csv",
+                "metrics": "metrics/ingest.json",
+            },
+            "prepare_images": {
+                "products": "data/products.parquet",
+                "images": "images",
+                "output": "data/images.parquet",
+                "metrics": "metrics/images.json",
+            },
+            "preprocess_text": {
+                "products": "data/products.parquet",
+                "output": "data/text.parquet",
+                "statistics": "data/text_statistics.csv",
+                "metrics": "metrics/text.json",
+            },
+            "make_folds": {
+                "products": "data/products.parquet",
+                "pictures": "data/images.parquet",
+                "output": "data/folds.parquet",
+                "pairs": "data/near_duplicates.csv",
+                "metrics": "metrics/folds.json",
+            },
+            "embed_text": {"texts": "data/text.parquet", "output": f"features/text/{item}.parquet"},
+            "embed_images": {"pictures": "data/images.parquet", "output": f"features/image/{item}.parquet"},
+            "cluster": {
+                "features": f"features/{features}/{item}.parquet",
+                "folds": "data/folds.parquet",
+                "output": f"reports/clusters/{item}.parquet",
+                "metrics": f"metrics/cluster/{item}.json",
+            },
+            "classify": {
+                "input": self.params["classifiers"].get(item, {}).get("input", ""),
+                "folds": "data/folds.parquet",
+                "output": f"predictions/{item}.parquet",
+            },
+            "fuse": {
+                "text": f"predictions/{fusion.get('text')}.parquet",
+                "picture": f"predictions/{fusion.get('picture')}.parquet",
+                "output": f"predictions/{item}.parquet",
+            },
+            "evaluate": {
+                "predictions": "predictions",
+                "folds": "data/folds.parquet",
+                "metrics": "metrics/models.json",
+                "per-class": "reports/evaluation/per_class.csv",
+                "fold-scores": "reports/evaluation/folds.csv",
+                "confusion": "reports/evaluation/confusion.csv",
+            },
+        }[name]
+        return {flag: str(self.root / path) for flag, path in flags.items()}
+
+    def arguments(self, name: str, item: str = "", **paths: str | Path) -> list[str]:
+        """Return the command line of a stage; `paths` replaces some of its paths."""
+        flags = self.paths(name, item) | {flag.replace("_", "-"): str(path) for flag, path in paths.items()}
+        flags["params"] = str(self.root / "params.yaml")
+        if option := ITEM_OPTION.get(name):
+            flags[option] = item
+        return [part for flag, value in flags.items() for part in (f"--{flag}", value)]
+
+    def run(self, name: str, item: str = "", **paths: str | Path) -> None:
+        """Run a stage in this process as its command would; a clear error is SystemExit(2)."""
+        module = importlib.import_module(f"stages.{name}")
+        with mock.patch.object(sys, "argv", [name, *self.arguments(name, item, **paths)]):
+            cli.run(module.main)
+
+    def run_all(self) -> "Workspace":
+        """Run every stage but the report."""
+        for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
+            self.run(name)
+        for item in self.params["encoders"]["text"]:
+            self.run("embed_text", item)
+        for item in self.params["encoders"]["image"]:
+            self.run("embed_images", item)
+        for name, section in (("cluster", "feature_sets"), ("classify", "classifiers"), ("fuse", "fusions")):
+            for item in self.params[section]:
+                self.run(name, item)
+        self.run("evaluate")
+        return self
+
+
+ITEM_OPTION = {
+    "embed_text": "encoder",
+    "embed_images": "encoder",
+    "cluster": "feature-set",
+    "classify": "classifier",
+    "fuse": "fusion",
+}
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def small_params() -> dict[str, Any]:
+    """Return the repository's own params, with fewer models, seeds and resamples. Copy before a change."""
+    params = read_yaml(REPO / "params.yaml")
+    params["clustering"] |= {"n_iter": 60, "n_seeds": 2}
+    params["evaluation"]["n_bootstrap"] = 200
+    params["folds"]["n_repeats"] = 2
+    params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
+    params["feature_sets"] = {name: params["feature_sets"][name] for name in ("tfidf", "descriptors")}
+    params["classifiers"]["descriptors"]["options"]["n_components"] = 10
+    return params
+
+
+@pytest.fixture(scope="session")
+def make_workspace(
+    tmp_path_factory: pytest.TempPathFactory, small_params: dict[str, Any]
+) -> Callable[..., Workspace]:
+    """Return a function that makes a workspace: `edit` changes the rows in place, `pictures` draws them."""
+
+    def make(
+        edit: Callable[[list[dict[str, str]]], object] | None = None, pictures: bool = True
+    ) -> Workspace:
+        rows = catalogue_rows()
+        if edit:
+            edit(rows)
+        made = Workspace(tmp_path_factory.mktemp("workspace"), rows, copy.deepcopy(small_params))
+        if pictures:
+            for row in rows:
+                if row["image"]:
+                    draw(row, made.images / row["image"])
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built(make_workspace: Callable[..., Workspace]) -> Workspace:
+    """Return a workspace on which every stage has run. Read it; write elsewhere."""
+    return make_workspace().run_all()
