@@ -19,13 +19,15 @@ from aisle.params import read_yaml
 
 REPO = Path(__file__).parents[1]
 WORDS = {
-    "Clocks": "dial quartz alarm pendulum minute hour battery wall chime digital".split(),
-    "Lamps": "bulb shade glow dimmer watt cable switch bedside bright led".split(),
-    "Mugs": "coffee tea handle ceramic cup dishwasher microwave saucer glaze pour".split(),
+    category: words.split()
+    for category, words in {
+        "Clocks": "dial quartz alarm pendulum minute hour battery wall chime digital",
+        "Lamps": "bulb shade glow dimmer watt cable switch bedside bright led",
+        "Mugs": "coffee tea handle ceramic cup dishwasher microwave saucer glaze pour",
+        "shared": "gift home strong colour modern quality steel light small large red blue pack easy new",
+    }.items()
 }
-SHARED = (
-    "gift home strong colour modern quality steel light small large red blue pack warranty easy new".split()
-)
+SHARED = WORDS.pop("shared")
 COLOURS = {"Clocks": (200, 60, 60), "Lamps": (60, 200, 60), "Mugs": (60, 60, 200)}
 PER_CATEGORY = 20
 
@@ -34,7 +36,7 @@ def catalogue_rows() -> list[dict[str, str]]:
     """Return 60 rows; p00 and p01 share a description, p20 and p21 a picture's look."""
     rng = np.random.default_rng(7)
     rows = []
-    every = sum(WORDS.values(), [])
+    every = [word for words in WORDS.values() for word in words]
     for category, vocabulary in WORDS.items():
         for _ in range(PER_CATEGORY):
             number = len(rows)
@@ -72,6 +74,7 @@ class Workspace:
 
     def __init__(self, root: Path, rows: list[dict[str, str]], params: dict[str, Any]) -> None:
         self.root = root
+        self.params_file = root / "params.yaml"
         self.write_table(rows)
         self.images = root / "images"
         self.images.mkdir()
@@ -90,7 +93,16 @@ class Workspace:
 
     def set(self, params: dict[str, Any]) -> None:
         self.params = params
-        YAML().dump(params, self.root / "params.yaml")
+        YAML().dump(params, self.params_file)
+
+    def with_params(self, folder: Path, edit: Callable[[dict[str, Any]], object]) -> "Workspace":
+        """Return this workspace with other params, written into `folder`; its files stay where they are."""
+        other = copy.copy(self)
+        other.params = copy.deepcopy(self.params)
+        other.params_file = folder / "params.yaml"
+        edit(other.params)
+        other.set(other.params)
+        return other
 
     def paths(self, name: str, item: str = "") -> dict[str, str]:
         """Return the flags of a stage, as in dvc.yaml but inside this folder."""
@@ -149,13 +161,24 @@ class Workspace:
                 "fold-scores": "reports/evaluation/folds.csv",
                 "confusion": "reports/evaluation/confusion.csv",
             },
+            "report": {
+                "metrics": "metrics",
+                "products": "data/products.parquet",
+                "rejects": "data/rejects.csv",
+                "text-statistics": "data/text_statistics.csv",
+                "near-duplicates": "data/near_duplicates.csv",
+                "clusters": "reports/clusters",
+                "evaluation": "reports/evaluation",
+                "page": "reports/index.html",
+                "tables": "reports/tables.md",
+            },
         }[name]
         return {flag: str(self.root / path) for flag, path in flags.items()}
 
     def arguments(self, name: str, item: str = "", **paths: str | Path) -> list[str]:
         """Return the command line of a stage; `paths` replaces some of its paths."""
         flags = self.paths(name, item) | {flag.replace("_", "-"): str(path) for flag, path in paths.items()}
-        flags["params"] = str(self.root / "params.yaml")
+        flags["params"] = str(self.params_file)
         if option := ITEM_OPTION.get(name):
             flags[option] = item
         return [part for flag, value in flags.items() for part in (f"--{flag}", value)]
@@ -202,6 +225,7 @@ def small_params() -> dict[str, Any]:
     params["clustering"] |= {"n_iter": 60, "n_seeds": 2}
     params["evaluation"]["n_bootstrap"] = 200
     params["folds"]["n_repeats"] = 2
+    params["fusions"]["late_fusion"]["picture_weight"] = 0.5
     params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
     params["feature_sets"] = {name: params["feature_sets"][name] for name in ("tfidf", "descriptors")}
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
@@ -212,7 +236,7 @@ def small_params() -> dict[str, Any]:
 def make_workspace(
     tmp_path_factory: pytest.TempPathFactory, small_params: dict[str, Any]
 ) -> Callable[..., Workspace]:
-    """Return a function that makes a workspace: `edit` changes the rows in place, `pictures` draws them."""
+    """Return a function that makes a workspace; `edit` changes the rows, `pictures` draws them."""
 
     def make(
         edit: Callable[[list[dict[str, str]]], object] | None = None, pictures: bool = True
@@ -221,10 +245,8 @@ def make_workspace(
         if edit:
             edit(rows)
         made = Workspace(tmp_path_factory.mktemp("workspace"), rows, copy.deepcopy(small_params))
-        if pictures:
-            for row in rows:
-                if row["image"]:
-                    draw(row, made.images / row["image"])
+        for row in catalogue_rows() if pictures else []:
+            draw(row, made.images / row["image"])
         return made
 
     return make

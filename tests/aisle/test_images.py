@@ -183,6 +183,7 @@ def test_grey_and_black_and_white(tmp_path, mode):
         exif_orientation(3, 1, b"\0\x63\0\0"),
         exif_orientation(10, 1, b"\0\0\0\x26"),
     ],
+    ids=["text", "two numbers", "fraction", "99", "signed"],
 )
 @pytest.mark.filterwarnings("ignore")
 def test_a_broken_orientation_costs_the_picture_at_most(tmp_path, halves, exif):
@@ -301,7 +302,7 @@ def test_random_damage_never_raises_anything_else(tmp_path, halves, form):
     assert outcomes == {"problem", "picture"}
 
 
-# ----------------------------------------------------------------------------------------- quality and batches
+# ------------------------------------------------------------------------------------ quality and batches
 
 
 def test_quality_of_a_blank_picture():

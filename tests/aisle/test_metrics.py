@@ -150,7 +150,7 @@ def test_fold_scores(table):
 
 
 def test_corrected_t_test_by_hand():
-    """Mean 0.03, variance 0.001; error = sqrt((1/5 + 1/4) 0.001) = 0.0212132; t = sqrt(2), 4 degrees of freedom.
+    """Mean 0.03, variance 0.001; error = sqrt((1/5 + 1/4) 0.001) = 0.0212132; t = sqrt(2).
 
     For 4 degrees of freedom P(T > t) = 1/2 - (t / sqrt(4 + t^2)) (1 + 2 / (4 + t^2)) / 2
     = 0.5 - (sqrt(2) / sqrt(6)) (1 + 1/3) / 2 = 0.1151, and the 97.5% point is 2.7764.

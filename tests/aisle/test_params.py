@@ -65,7 +65,7 @@ def test_a_missing_part_of_a_dotted_name_is_named(file):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(AisleError, match="nowhere.yaml"):
+    with pytest.raises(AisleError, match=r"nowhere\.yaml"):
         read_yaml(tmp_path / "nowhere.yaml")
 
 

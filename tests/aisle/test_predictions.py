@@ -128,7 +128,7 @@ def test_nothing_has_input(folds):
 
 @pytest.mark.parametrize("kept", [1, 2, 4, 9])
 def test_few_products_have_input(folds, kept):
-    """Fewer than the principal components asked for; folds without a second category fall back to the shares."""
+    """Fewer than the principal components asked for; with one category at most, the shares are the answer."""
     model = create(
         ClassifierParams(title="", classifier="feature_linear", input="", options={"n_components": 20})
     )
@@ -141,7 +141,7 @@ def test_few_products_have_input(folds, kept):
 
 
 def test_the_vocabulary_is_fitted_inside_the_fold(folds):
-    """A word of the test part alone must not be known: with it, the product would differ from its wordless twin."""
+    """A word of the test part alone must not be known: it would change that part's predictions."""
     options = {"fields": ["title"], "form": "clean", "min_df": 1}
     model = create(ClassifierParams(title="", classifier="text_linear", input="", options=options))
     common = {"ant": "anthill", "bee": "honey", "cow": "milk"}
@@ -212,10 +212,9 @@ def test_align_follows_a_shuffled_reference(models):
     pd.testing.assert_frame_equal(aligned.sort_values(keys, ignore_index=True), second)
 
 
-def change(table, where, **values):
+def change(table, product, **values):
     table = table.copy()
-    for column, value in values.items():
-        table.loc[where(table), column] = value
+    table.loc[table["product_id"] == product, list(values)] = list(values.values())
     return table
 
 
@@ -223,16 +222,20 @@ def change(table, where, **values):
     ("spoil", "told"),
     [
         (lambda table: table[table["product_id"] != "p05"], ["lacks p05"]),
-        (lambda table: table[(table["product_id"] != "p05") | (table["repeat"] == 0)], ["lacks p05", "repeat 1"]),
-        (lambda table: change(table, lambda t: t["product_id"] == "p05", product_id="new"), ["lacks p05", "alone has new"]),
+        (lambda table: table[(table["product_id"] != "p05") | (table["repeat"] == 0)], ["lacks p05"]),
+        (lambda table: change(table, "p05", product_id="new"), ["lacks p05", "alone has new"]),
         (lambda table: pd.concat([table, table[table["product_id"] == "p05"]]), ["several for p05"]),
-        (lambda table: change(table, lambda t: t["product_id"] == "p05", fold=2), ["folds"]),
+        (lambda table: change(table, "p05", fold=2), ["folds"]),
         (lambda table: table[table["repeat"] == 0], ["repeat 1"]),
         (lambda table: pd.concat([table, table[table["repeat"] == 1].assign(repeat=2)]), ["repeat 2"]),
         (lambda table: table.rename(columns={"p_bee": "p_wasp"}), ["wasp"]),
-        (lambda table: change(table, lambda t: t["product_id"] == "p02", category="cow"), ["p02"]),
+        (lambda table: change(table, "p02", category="cow"), ["p02"]),
     ],
-)  # fmt: skip
+    ids=[
+        *("product lacks", "product lacks once", "other product", "product doubled", "other fold"),
+        *("repeat lacks", "repeat more", "other categories", "other label"),
+    ],
+)
 def test_predictions_that_do_not_fit_are_an_error_that_says_why(models, spoil, told):
     """Another run's predictions: other products, repeats, folds, categories or labels."""
     first, second = models

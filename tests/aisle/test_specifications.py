@@ -38,7 +38,7 @@ def test_pairs_are_found(text, pairs):
     "text", ['{"a"=>', "{broken}", '["a"', '{"a"=>"b"} tail', "[" * 100_000, '{"a"=>{"b"=>']
 )
 def test_a_broken_hash_is_a_value_error(text):
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         specifications.parse(text)
 
 

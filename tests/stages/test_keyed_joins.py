@@ -34,7 +34,7 @@ OUTPUTS = ("output", "metrics", "pairs", "per-class", "fold-scores", "confusion"
 
 @pytest.fixture
 def run_changed(built, tmp_path):
-    """Return a function that runs a stage with one input changed; it returns (new, old) paths of its outputs."""
+    """Return a function that runs a stage with one input changed and returns (new, old) paths of outputs."""
 
     def run(stage, item, flag, change):
         flag, _, name = flag.partition("/")
@@ -90,9 +90,9 @@ def test_shuffling_the_leading_table_gives_the_same_content(run_changed, stage, 
     outputs = run_changed(stage, item, flag, shuffled)
     assert outputs
     for new, old in outputs:
-        # a model fitted on the same rows in another order is the same up to rounding
+        # a model fitted on the same rows in another order is the same up to its solver's tolerance
         pd.testing.assert_frame_equal(
-            content(new, old), content(old, old), atol=1e-4 if stage == "classify" else 0, rtol=0
+            content(new, old), content(old, old), atol=5e-3 if stage == "classify" else 0, rtol=0
         )
 
 

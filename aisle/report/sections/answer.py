@@ -39,8 +39,8 @@ def section(results: Results) -> Section:
         reached = f"the floor, {results.titles[floor]}, reaches {accuracy[floor]}"
         against = f"It is {gain(results.models[best])}; {reached}"
     answer = (
-        f"{results.titles[best]} puts {accuracy[best]} of the {metrics['products']:,} products into the right "
-        f"one of {metrics['categories']} categories. {against}."
+        f"{results.titles[best]} puts {accuracy[best]} of the {metrics['products']:,} products into the "
+        f"right one of {metrics['categories']} categories. {against}."
     )
     table = pd.DataFrame(
         [

@@ -1,0 +1,85 @@
+"""The pipeline reruns what has changed, and only that; from cold it gives the same bytes."""
+
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.pipeline
+
+
+def files(copy) -> dict[str, bytes]:
+    folders = ("data", "features", "predictions", "metrics", "reports")
+    return {
+        str(path.relative_to(copy.path)): path.read_bytes()
+        for folder in folders
+        for path in sorted((copy.path / folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_second_run_from_cold_gives_the_same_bytes(cold, make_copy, tmp_path):
+    second = make_copy(tmp_path / "elsewhere")
+    assert len(second.repro()) == len(cold.run("dvc", "stage", "list").stdout.splitlines())
+    assert second.lock() == cold.lock()
+    assert files(second) == files(cold)
+
+
+def test_second_run_does_nothing(cold):
+    before = cold.lock()
+    assert cold.repro() == []
+    assert cold.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+    assert cold.lock() == before
+    assert cold.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_fusion_parameter_reruns_the_fusion_and_what_depends_on_it(warm):
+    warm.edit("params.yaml", "picture_weight: 0.2", "picture_weight: 0.3")
+    assert warm.repro() == ["fuse@late_fusion", "evaluate", "report"]
+
+
+def test_comment_in_a_figure_module_reruns_the_report_alone(warm):
+    path = warm.path / "aisle/report/sections/clusters.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# a comment\n", encoding="utf-8")
+    assert warm.repro() == ["report"]
+
+
+def test_encoder_leaves_its_siblings_cached(warm):
+    warm.edit("aisle/encoders/text/bow.py", '"""Bag of words:', '"""Bag of words, which are')
+    assert warm.repro("embed_text") == ["embed_text@bow"]
+
+
+def test_contributing_guide_adds_an_encoder(warm):
+    """The example of CONTRIBUTING.md as it stands: one file and one params entry, siblings cached."""
+    guide = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = guide.split("```python\n")[1].split("```")[0]
+    entry = guide.split("```yaml\n")[1].split("```")[0]
+    (warm.path / "aisle/encoders/text/characters.py").write_text(code, encoding="utf-8")
+    warm.edit("params.yaml", "  image:\n    descriptors:\n", entry + "  image:\n    descriptors:\n")
+    (warm.path / "docs").mkdir(exist_ok=True)
+    assert warm.repro("embed_text") == ["embed_text@characters"]
+    assert (warm.path / "features/text/characters.parquet").is_file()
+
+
+def test_no_op_costs_under_a_second_more_than_dvc_itself(cold, tmp_path):
+    """Against a pipeline of as many stages that do nothing, one file in, one out; medians of three."""
+    stages = [line.split()[0] for line in cold.run("dvc", "stage", "list").stdout.splitlines()]
+    bare = type(cold)(tmp_path)
+    bare.run("git", "init", "--quiet")
+    bare.run("dvc", "init", "--quiet")
+    lines = ["stages:"]
+    for number, _ in enumerate(stages):
+        (tmp_path / f"{number}.txt").write_text(str(number))
+        lines += [f"  s{number}:", f"    cmd: cp {number}.txt {number}.out"]
+        lines += [f"    deps: [{number}.txt]", f"    outs: [{number}.out]"]
+    (tmp_path / "dvc.yaml").write_text("\n".join(lines) + "\n")
+    assert len(bare.repro()) == len(stages)
+    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
+    for _ in range(3):
+        for name, copy in (("ours", cold), ("bare", bare)):
+            start = time.perf_counter()
+            assert copy.repro() == []
+            seconds[name].append(time.perf_counter() - start)
+    ours, theirs = statistics.median(seconds["ours"]), statistics.median(seconds["bare"])
+    assert ours - theirs < 1, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"

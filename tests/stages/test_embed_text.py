@@ -1,0 +1,74 @@
+"""stages/embed_text.py: one vector per product from the fields and form that the params name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aisle import features, tables
+from aisle.errors import AisleError
+from stages import embed_text
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame(
+        {
+            "product_id": list("cab"),
+            "title_lemmas": ["red mug", "red clock", ""],
+            "title_clean": ["the red mugs", "red clock", "!"],
+            "description_lemmas": ["mug", "clock dial", ""],
+        }
+    )
+
+
+def params(**changes):
+    return embed_text.TextEncoderParams(
+        **{"encoder": "bow", "fields": ["title"], "form": "lemmas", "options": {"min_df": 1}} | changes
+    )
+
+
+def test_counts_of_the_named_fields(table):
+    vectors = embed_text.run(table, params())
+    assert vectors.dtype == np.float32
+    np.testing.assert_array_equal(vectors[:2], [[0, 1, 1], [1, 0, 1]])  # clock, mug, red
+    both = embed_text.run(table, params(fields=["title", "description"]))
+    np.testing.assert_array_equal(both[:2], [[0, 0, 2, 1], [2, 1, 0, 1]])
+    assert embed_text.run(table, params(form="clean"))[0].sum() == 3
+
+
+def test_a_product_without_a_word_has_no_vector(table):
+    """As the contract of feature files says: NaN where the product has no such input."""
+    for encoder in ("bow", "tfidf"):
+        vectors = embed_text.run(table, params(encoder=encoder))
+        assert np.isnan(vectors[2]).all() and np.isfinite(vectors[:2]).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"options": {"min_df": 3}}, "bow"),
+        ({"fields": ["brand"]}, "brand_lemmas"),
+        ({"form": "raw"}, "title_raw"),
+        ({"encoder": "bwo"}, "'bwo'"),
+        ({"options": {"max_feature": 1}}, "max_feature"),
+        ({"options": {"max_features": 0}}, "max_features"),
+        ({"options": {"min_df": "many"}}, "min_df"),
+    ],
+)
+def test_what_cannot_be_encoded_is_a_clear_error(table, changes, told):
+    with pytest.raises(AisleError, match=told):
+        embed_text.run(table, params(**changes))
+
+
+def test_texts_without_a_word_are_a_clear_error(table):
+    with pytest.raises(AisleError, match="words"):
+        embed_text.run(table.assign(title_lemmas=""), params())
+
+
+def test_the_feature_file(built):
+    data = features.read(built.root / "features/text/tfidf.parquet")
+    texts = tables.read(built.root / "data/text.parquet")
+    assert data.product_ids == list(texts["product_id"])
+    assert {"encoder": "tfidf", "weights": "none", "catalogue": "tiny"}.items() <= data.metadata.items()
+    assert int(data.metadata["dimension"]) == data.vectors.shape[1] <= 2000
+    np.testing.assert_allclose(np.linalg.norm(data.vectors, axis=1), 1, rtol=1e-5)
