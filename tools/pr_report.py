@@ -69,8 +69,11 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return {key: leaf for item in items for key, leaf in item.items()}
 
 
-def read_stage(stage: Any, after: list[str]) -> Stage:
-    """Return a DVC stage as plain data, while the repository is switched to the stage's revision."""
+def read_stage(stage: Any, after: list[str], made: list[str]) -> Stage:
+    """Return a DVC stage as plain data, while the repository is switched to the stage's revision.
+
+    `made` lists the outputs of all stages: a dep that is one, or a folder of them, is judged where it is made.
+    """
     files = [dep for dep in stage.deps if dep not in stage.params]
     cmd = stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd or [])
     result = Stage(cmd, bool(getattr(stage, "cmd_changed", False)), after=after)
@@ -83,7 +86,8 @@ def read_stage(stage: Any, after: list[str]) -> Stage:
         return result
     result.stale = ["command"] if result.cmd_stale else []
     committed = [out for out in stage.outs if not out.use_cache]
-    for kind, item in [("", dep) for dep in files] + [("committed output ", out) for out in committed]:
+    sources = [dep for dep in files if not any(f"{out}/".startswith(f"{dep.def_path}/") for out in made)]
+    for kind, item in [("", dep) for dep in sources] + [("committed output ", out) for out in committed]:
         if not item.hash_info:
             result.stale.append(f"{kind}{code(item.def_path)} (not in dvc.lock)")
         elif item.is_in_repo and item.exists and item.status():  # not in Git: data, which cannot be judged
@@ -108,8 +112,10 @@ def read_snapshot(repo: Any, rev: str) -> Snapshot:
     try:
         with repo.switch(rev):
             graph = repo.index.graph
+            made = [out.def_path for stage in graph for out in stage.outs]
             for stage in sorted(graph, key=name):
-                snapshot.stages[name(stage)] = read_stage(stage, [name(s) for s in graph.successors(stage)])
+                after = [name(s) for s in graph.successors(stage)]
+                snapshot.stages[name(stage)] = read_stage(stage, after, made)
             for read, flat in ((repo.metrics.show, snapshot.metrics), (repo.params.show, snapshot.params)):
                 for path, content in sorted(read()[""].get("data", {}).items()):
                     flat.update({(path, key): v for key, v in flatten(content.get("data", {})).items()})

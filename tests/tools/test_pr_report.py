@@ -39,7 +39,7 @@ stages:
       outs: ["features/${key}.txt"]
   score:
     cmd: python stages/score.py
-    deps: [stages/score.py, features/bow.txt, features/tfidf.txt]
+    deps: [stages/score.py, features]  # a folder of results
     metrics:
       - metrics/score.json: {cache: false}
 """
@@ -241,7 +241,7 @@ def test_stages(text: str) -> None:
         "embed@bow": ["re-run, result changed", "params `encoders.bow.width`"],
         "embed@use": ["added", "-"],
         "prepare": ["re-run, same result", "library `library/text.py`; params `prepare.seed`"],
-        "score": ["re-run, result changed", "script `stages/score.py`; data `features/bow.txt`"],
+        "score": ["re-run, result changed", "script `stages/score.py`; data `features`"],
     }
 
 
