@@ -72,7 +72,7 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
 def read_stage(stage: Any, after: list[str], made: list[str]) -> Stage:
     """Return a DVC stage as plain data, while the repository is switched to the stage's revision.
 
-    `made` lists the outputs of all stages: a dep that is one, or a folder of them, is judged where it is made.
+    `made` lists the outputs of all stages: a dep that is one, or a folder of them, is judged there.
     """
     files = [dep for dep in stage.deps if dep not in stage.params]
     cmd = stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd or [])
