@@ -91,7 +91,7 @@ def read_source(path: str | Path) -> pd.DataFrame:
         raise AisleError(f"{path} must be the catalogue's table; there is no such file. Set catalogue.table.")
     if kind == ".parquet":
         try:
-            table = pd.read_parquet(path)
+            table = pd.read_parquet(path).convert_dtypes()
         except (OSError, ValueError) as error:
             raise AisleError(f"{path} must be a Parquet file: {error}") from None
         table.index = pd.RangeIndex(1, len(table) + 1, name="line")
@@ -115,6 +115,8 @@ def read_source(path: str | Path) -> pd.DataFrame:
         raise AisleError(f"{path} must be UTF-8 text with one record a row: {error}") from None
     if not header:
         raise AisleError(f"{path} must have a header line; the file is empty")
+    if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
+        raise AisleError(f"{path} must have each column once; its header repeats {some(twice)}")
     table = pd.DataFrame(rows, columns=header, index=pd.Index(lines, name="line"), dtype=str)
     return table.assign(_problem=problems)
 
@@ -130,7 +132,9 @@ def split_path(text: str, separator: str | None) -> list[str]:
     if text.startswith("["):
         try:
             text = json.loads(text)[0]
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, RecursionError):
+            return [""]
+        if not isinstance(text, str):
             return [""]
     return [part.strip() for part in (text.split(separator) if separator else [text])]
 
@@ -177,7 +181,8 @@ def map_columns(source: pd.DataFrame, params: CatalogueParams) -> pd.DataFrame:
     level = params.category.level
     good = [all(path) and len(path) >= level for path in paths]
     parsed = [_parse_specifications(text) for text in column("specifications")]
-    price = pd.to_numeric(column("price").str.replace(r"[^\d.]", "", regex=True), errors="coerce")
+    digits = column("price").str.replace(",", "").str.extract(r"(\d+(?:\.\d+)?)", expand=False)
+    price = pd.to_numeric(digits, errors="coerce")
     return pd.DataFrame(
         {
             "product_id": column("id"),
@@ -294,8 +299,11 @@ def picture_file(folder: Path, name: str | None) -> Path | None:
     """Return the picture's path if `name` is a file inside `folder` (never outside of it), else None."""
     if not name:
         return None
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a null byte
+        return None
 
 
 def counts(

@@ -29,5 +29,5 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except AisleError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -20,6 +20,8 @@ from aisle.params import Section
 
 HASH_SIDE = 16
 """The perceptual hash has HASH_SIDE x HASH_SIDE = 256 bits."""
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+"""Nothing that Pillow would give to another program to decode, as it does EPS."""
 Image.MAX_IMAGE_PIXELS = None  # `decode` has its own limit, on what it would really decode
 
 SCHEMA = pa.schema(
@@ -66,23 +68,26 @@ def decode(path: Path, max_side: int, max_megapixels: float) -> tuple[Image.Imag
     ------
     UnreadablePictureError
         If the file is no picture, is damaged, or would take more than `max_megapixels` to decode. A JPEG is
-        decoded at a reduced scale (DCT scaling), so that even a very large one takes little memory.
+        decoded at a reduced scale (DCT scaling), so that even a very large one takes little memory; not a
+        progressive one, whose decoder holds every coefficient.
     """
     try:
-        with Image.open(path) as source:
+        with Image.open(path, formats=FORMATS) as source:
             source.seek(0)
             width, height = source.size
-            source.draft("RGB", (max_side, max_side))
+            if not source.info.get("progressive"):
+                source.draft("RGB", (max_side, max_side))
             if (megapixels := source.size[0] * source.size[1] / 1e6) > max_megapixels:
                 raise UnreadablePictureError(
                     f"too large: {megapixels:.0f} megapixels to decode, at most {max_megapixels:g}"
                 )
             source.load()
-            swapped = source.getexif().get(0x0112, 1) >= 5  # EXIF orientation: a quarter turn
+            swapped = source.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientation: a quarter turn
             if source.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips them to 255
                 picture = source.point(lambda value: value / 256).convert("L").convert("RGB")
             else:
-                picture = source.convert("RGBA" if source.has_transparency_data else "RGB")
+                mode = "RGBA" if source.has_transparency_data else "RGB"
+                picture = source if source.mode == mode else source.convert(mode)
             picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
             picture = ImageOps.exif_transpose(picture)
             if picture.mode == "RGBA":

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from aisle import tables
-from aisle.errors import AisleError
+from aisle.errors import AisleError, some
 from aisle.folds import repeats
 
 PREFIX = "p_"
@@ -63,7 +63,10 @@ def out_of_fold(
         probabilities = np.tile(prior, (test.sum(), 1))
         fit, seen = train & available, available[test]
         if len(np.unique(categories[fit])) > 1 and seen.any():
-            fitted: Any = clone(estimator).fit(X[fit], categories[fit])
+            try:
+                fitted: Any = clone(estimator).fit(X[fit], categories[fit])
+            except ValueError as error:  # scikit-learn's word for, say, an empty vocabulary
+                raise AisleError(f"the model must fit its training part ({protocol}); {error}") from None
             columns = np.searchsorted(names, fitted.classes_)
             known = np.zeros((seen.sum(), len(names)))
             known[:, columns] = fitted.predict_proba(X[test & available])
@@ -88,22 +91,29 @@ def probabilities(table: pd.DataFrame) -> np.ndarray:
 
 
 def align(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_name: str) -> pd.DataFrame:
-    """Return `table` with the rows of `reference`, in its order: same products, repeats and folds.
+    """Return `table` with the rows of `reference`, in its order.
 
     Raises
     ------
     AisleError
-        If the products of a protocol and repeat differ (names them), or their folds do.
+        If the products of a protocol and repeat differ (names them), or their folds or categories do.
     """
-    parts = []
-    for (protocol, repeat), rows in reference.groupby(["protocol", "repeat"], sort=False):
-        mine = table[(table["protocol"] == protocol) & (table["repeat"] == repeat)]
-        where = f" ({protocol}, repeat {repeat})"
-        parts.append(tables.align(mine, rows["product_id"], name + where, reference_name + where))
-    aligned = pd.concat(parts, ignore_index=True)
-    if not np.array_equal(aligned["fold"], reference["fold"]):
-        raise AisleError(f"{name} must have the folds of {reference_name}; it has others. Run `dvc repro`.")
-    return aligned
+    if categories(table) != categories(reference):
+        differing = sorted({*categories(table)} ^ {*categories(reference)})
+        raise AisleError(f"{name} must have the categories of {reference_name}, not other: {some(differing)}")
+
+    def keys(rows: pd.DataFrame) -> pd.Series:
+        return rows[tables.KEY] + " (" + rows["protocol"] + ", repeat " + rows["repeat"].astype(str) + ")"
+
+    aligned = tables.align(table.assign(**{tables.KEY: keys(table)}), keys(reference), name, reference_name)
+    for column in ("fold", "category"):
+        differ = aligned[column].to_numpy() != reference[column].to_numpy()
+        if differ.any():
+            raise AisleError(
+                f"{name} must have the {column}s of {reference_name}; they differ for "
+                f"{some(aligned.loc[differ, tables.KEY])}. Run `dvc repro`."
+            )
+    return aligned.assign(**{tables.KEY: reference[tables.KEY].to_numpy()})
 
 
 def fuse(text: pd.DataFrame, picture: pd.DataFrame, picture_weight: float) -> pd.DataFrame:

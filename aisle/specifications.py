@@ -24,7 +24,10 @@ def parse(text: str) -> list[tuple[str, str]]:
     if not text:
         return []
     if text[0] in "{[":
-        return _pairs(json.loads(_RUBY.sub(lambda match: _RUBY_TO_JSON.get(match[0], match[0]), text)))
+        try:
+            return _pairs(json.loads(_RUBY.sub(lambda match: _RUBY_TO_JSON.get(match[0], match[0]), text)))
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
     parts = (part.partition(":") for part in text.split(";") if part.strip())
     return [(key.strip(), value.strip()) if colon else ("", key.strip()) for key, colon, value in parts]
 
@@ -35,7 +38,7 @@ def _pairs(data: Any) -> list[tuple[str, str]]:
     if not isinstance(data, dict):
         return [] if data is None else [("", str(data))]
     if "value" in data and set(data) <= {"key", "value"}:
-        return [(str(data.get("key") or ""), str(data["value"] or ""))]
+        return [(str(data.get("key") or ""), "" if data["value"] is None else str(data["value"]))]
     return [
         pair
         for key, value in data.items()
@@ -45,7 +48,7 @@ def _pairs(data: Any) -> list[tuple[str, str]]:
 
 def dumps(pairs: list[tuple[str, str]]) -> str:
     """Return pairs as the JSON text that data/products.parquet holds."""
-    return json.dumps(pairs, ensure_ascii=False)
+    return json.dumps(pairs, ensure_ascii=False).encode("utf-8", "replace").decode()  # half a surrogate pair
 
 
 def loads(text: str) -> list[tuple[str, str]]:

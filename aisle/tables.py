@@ -83,6 +83,8 @@ def align(table: pd.DataFrame, ids: Iterable[str], name: str, reference: str) ->
         If an id stands twice in the table, or the two sets of ids differ: the ids are named.
     """
     wanted = pd.Index(ids)
+    if len(twice := wanted[wanted.duplicated()].unique()):
+        raise AisleError(f"{reference} must have one row per product; it has several for {some(twice)}")
     keyed = table.set_index(KEY, drop=False)
     twice = keyed.index[keyed.index.duplicated()].unique()
     if len(twice):

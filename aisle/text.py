@@ -1,14 +1,17 @@
 """Text: clean, tokenise, stop words, lemmas, stems, and how many words each step leaves."""
 
+import html
 import re
 import sys
 import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 import pandas as pd
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
+from bs4.exceptions import ParserRejectedMarkup
 from pydantic import Field
 
 from aisle.errors import AisleError
@@ -16,6 +19,7 @@ from aisle.params import Section
 
 FORMS = ("clean", "tokens", "lemmas", "stems")
 _NOT_WORD = re.compile(r"[^\w']+|_+")
+_TAG = re.compile(r"<[^>]*>?")
 _HAS_DIGIT = re.compile(r"\d")
 
 
@@ -32,7 +36,12 @@ def clean(text: str) -> str:
     An apostrophe inside a word stays (`men's`), so that the lemmatiser can see it.
     """
     if "<" in text or "&" in text:
-        text = BeautifulSoup(text, "html.parser").get_text(" ")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
+                text = BeautifulSoup(text, "html.parser").get_text(" ")
+        except ParserRejectedMarkup:
+            text = _TAG.sub(" ", html.unescape(text))
     words = _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")).split()
     return " ".join(word for word in (word.strip("'") for word in words) if word)
 

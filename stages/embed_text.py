@@ -26,11 +26,14 @@ class TextEncoderParams(registry.EncoderParams):
 def run(table: pd.DataFrame, params: TextEncoderParams) -> np.ndarray:
     """Return float32 vectors (n, dimension), row i for row i of the table."""
     encoder = registry.create("text", params)
+    texts = text.compose(table, params.fields, params.form)
     try:
-        vectors = encoder.fit_transform(text.compose(table, params.fields, params.form))
+        vectors = encoder.fit_transform(texts)
     except ValueError as error:  # scikit-learn's word for a vocabulary that is empty
         raise AisleError(f"{params.encoder}: the texts must share words; {error}") from None
-    return (vectors.toarray() if issparse(vectors) else np.asarray(vectors)).astype(np.float32)
+    dense = (vectors.toarray() if issparse(vectors) else np.asarray(vectors)).astype(np.float32)
+    dense[[not item for item in texts]] = np.nan
+    return dense
 
 
 def main() -> None:

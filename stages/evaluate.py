@@ -73,6 +73,8 @@ def run(
     if params.floor not in models:
         raise AisleError(f"evaluation.floor must be one of {some(models, 99)}, not {params.floor!r}")
     floor = models[params.floor]
+    ids = floor.loc[(floor["protocol"] == "cv") & (floor["repeat"] == 0), "product_id"]
+    folds = tables.align(folds, ids, "data/folds.parquet", "the floor's predictions")
     group = folds.set_index("product_id")["group"]
     results, classes, fold_rows, confusions = {}, [], [], []
     for name, original in models.items():

@@ -18,6 +18,7 @@ def run(
     products: pd.DataFrame, pictures: pd.DataFrame, params: folds.FoldsParams
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Return the folds, the pairs and the group statistics."""
+    products = products.sort_values("product_id", ignore_index=True)
     ids = products["product_id"]
     pictures = tables.align(pictures, ids, "data/images.parquet", "data/products.parquet")
     text = folds.text_pairs(products["description"], params.text_similarity)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from sklearn.base import BaseEstimator
+import numpy as np
+from pydantic import Field
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -11,6 +13,22 @@ from sklearn.preprocessing import StandardScaler
 from aisle import features
 from aisle.classifiers import Inputs
 from aisle.params import Section
+
+
+class Components(TransformerMixin, BaseEstimator):
+    """The first `n_components` principal components, or all where there are fewer."""
+
+    def __init__(self, n_components: int) -> None:
+        self.n_components = n_components
+
+    def fit(self, X: np.ndarray, y: object = None) -> "Components":
+        """Fit scikit-learn's PCA."""
+        self.pca_ = PCA(min(self.n_components, *X.shape), svd_solver="full").fit(X)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the components (n, at most n_components)."""
+        return self.pca_.transform(X)
 
 
 class Classifier(Section):
@@ -24,8 +42,8 @@ class Classifier(Section):
         Inverse strength of the L2 penalty.
     """
 
-    n_components: int
-    C: float = 1.0
+    n_components: int = Field(ge=1)
+    C: float = Field(1.0, gt=0)
 
     def read(self, path: str | Path) -> Inputs:
         """Read a feature file."""
@@ -36,6 +54,6 @@ class Classifier(Section):
         """Return the unfitted pipeline."""
         return make_pipeline(
             StandardScaler(),
-            PCA(self.n_components, svd_solver="full"),
+            Components(self.n_components),
             LogisticRegression(C=self.C, max_iter=1000),
         )

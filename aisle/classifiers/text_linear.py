@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field, PositiveInt
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -20,7 +21,7 @@ class Classifier(Section):
     ----------
     fields, form
         Which text of data/text.parquet.
-    ngram_max, min_df
+    ngram_range, min_df
         Of the TF-IDF encoder.
     C
         Inverse strength of the L2 penalty.
@@ -28,9 +29,9 @@ class Classifier(Section):
 
     fields: list[str]
     form: str
-    ngram_max: int = 2
-    min_df: int = 2
-    C: float = 10.0
+    ngram_range: tuple[PositiveInt, PositiveInt] = (1, 2)
+    min_df: int = Field(2, ge=1)
+    C: float = Field(10.0, gt=0)
 
     def read(self, path: str | Path) -> Inputs:
         """Read data/text.parquet; a product without a word has no input."""
@@ -42,6 +43,6 @@ class Classifier(Section):
     def estimator(self) -> BaseEstimator:
         """Return the unfitted pipeline."""
         return make_pipeline(
-            Encoder(max_features=None, min_df=self.min_df, ngram_max=self.ngram_max),
+            Encoder(max_features=None, min_df=self.min_df, ngram_range=self.ngram_range),
             LogisticRegression(C=self.C, max_iter=1000),
         )

@@ -98,10 +98,10 @@ def test_row_i_of_the_input_is_row_i_of_the_folds(folds):
 
 def test_a_category_that_the_training_part_lacks_has_probability_0(folds):
     changed = folds.copy()
-    changed.loc[changed["cv_0"] == 0, "category"] = "only here"
+    changed.loc[changed["cv_0"] == 0, "category"] = "aa only here"
     found = predictions.out_of_fold(Spy(), np.array(changed["product_id"]), np.ones(30, bool), changed)
     rows = found[(found["protocol"] == "cv") & (found["repeat"] == 0) & (found["fold"] == 0)]
-    assert (rows["p_only here"] == 0).all()
+    assert (rows["p_aa only here"] == 0).all()
     np.testing.assert_allclose(predictions.probabilities(rows).sum(axis=1), 1)
 
 
@@ -163,7 +163,7 @@ def test_the_vocabulary_is_fitted_inside_the_fold(folds):
 
 
 def test_the_fitted_vocabulary_is_the_training_parts(folds):
-    options = {"fields": ["title"], "form": "clean", "min_df": 1, "ngram_max": 1}
+    options = {"fields": ["title"], "form": "clean", "min_df": 1, "ngram_range": [1, 1]}
     model = create(ClassifierParams(title="", classifier="text_linear", input="", options=options))
     vocabularies = []
 

@@ -1,5 +1,7 @@
 """Bag of words: counts of the most frequent terms."""
 
+from collections.abc import Sequence
+
 from sklearn.feature_extraction.text import CountVectorizer
 
 
@@ -12,10 +14,11 @@ class Encoder(CountVectorizer):
         Terms kept, the most frequent.
     min_df
         Products that a term must occur in.
-    ngram_max
-        Longest sequence of words that is a term.
+    ngram_range
+        Shortest and longest sequence of words that is a term.
     """
 
-    def __init__(self, max_features: int = 2000, min_df: int = 2, ngram_max: int = 1) -> None:
-        self.ngram_max = ngram_max
-        super().__init__(max_features=max_features, min_df=min_df, ngram_range=(1, ngram_max))
+    def __init__(
+        self, max_features: int = 2000, min_df: int = 2, ngram_range: Sequence[int] = (1, 1)
+    ) -> None:
+        super().__init__(max_features=max_features, min_df=min_df, ngram_range=tuple(ngram_range))

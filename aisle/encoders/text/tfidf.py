@@ -1,5 +1,7 @@
 """TF-IDF: term counts, damped and weighted by rarity, each row of length 1."""
 
+from collections.abc import Sequence
+
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 
@@ -12,12 +14,13 @@ class Encoder(TfidfVectorizer):
         Terms kept, the most frequent; None keeps all.
     min_df
         Products that a term must occur in.
-    ngram_max
-        Longest sequence of words that is a term.
+    ngram_range
+        Shortest and longest sequence of words that is a term.
     """
 
-    def __init__(self, max_features: int | None = 2000, min_df: int = 2, ngram_max: int = 1) -> None:
-        self.ngram_max = ngram_max
+    def __init__(
+        self, max_features: int | None = 2000, min_df: int = 2, ngram_range: Sequence[int] = (1, 1)
+    ) -> None:
         super().__init__(
-            max_features=max_features, min_df=min_df, ngram_range=(1, ngram_max), sublinear_tf=True
+            max_features=max_features, min_df=min_df, ngram_range=tuple(ngram_range), sublinear_tf=True
         )

@@ -41,7 +41,7 @@ def test_what_is_wrong_is_named(classifier, options, told):
         ("text_linear", TEXT | {"C": 0}, "C"),
         ("text_linear", TEXT | {"C": -1}, "C"),
         ("text_linear", TEXT | {"min_df": 0}, "min_df"),
-        ("text_linear", TEXT | {"ngram_max": 0}, "ngram_max"),
+        ("text_linear", TEXT | {"ngram_range": [1, 0]}, "ngram_range.1"),
         ("feature_linear", {"n_components": 5, "C": 0}, "C"),
         ("feature_linear", {"n_components": 0}, "n_components"),
         ("feature_linear", {"n_components": -3}, "n_components"),
@@ -103,7 +103,7 @@ def test_an_estimator_learns_and_a_clone_is_unfitted(problem, classifier, option
 
 def test_the_options_reach_the_estimator(problem):
     texts, vectors, labels = problem
-    text = model("text_linear", **TEXT, C=3, min_df=5, ngram_max=1).estimator().fit(texts, labels)
+    text = model("text_linear", **TEXT, C=3, min_df=5, ngram_range=(1, 1)).estimator().fit(texts, labels)
     assert text[-1].C == 3 and "antword thing0" not in text[0].vocabulary_
     feature = model("feature_linear", n_components=4, C=0.5).estimator().fit(vectors, labels)
     assert feature[-1].C == 0.5 and feature[-1].n_features_in_ == 4

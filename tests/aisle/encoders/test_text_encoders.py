@@ -33,7 +33,7 @@ def encoder(name, **options):
         (
             "text",
             {"encoder": "bow", "options": {"max_feature": 5}},
-            ["max_feature", "max_features, min_df, ngram_max"],
+            ["max_feature", "max_features, min_df, ngram_range"],
         ),
         ("text", {"encoder": "tfidf", "options": {"vocabulary": ["a"]}}, ["vocabulary", "max_features"]),
         ("image", {"encoder": "descriptors", "options": {"height": 3}}, ["height", "side, blocks"]),
@@ -56,24 +56,24 @@ def test_row_i_is_of_text_i(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("options", [{}, {"max_features": 4}, {"min_df": 2}, {"ngram_max": 2}])
+@pytest.mark.parametrize("options", [{}, {"max_features": 4}, {"min_df": 2}, {"ngram_range": [1, 2]}])
 def test_names_of_the_columns(name, options):
     made = encoder(name, **options)
     vectors = made.fit_transform(TEXTS)
     terms = list(made.get_feature_names_out())
     assert vectors.shape == (len(TEXTS), len(terms)) and terms == sorted(terms)
     assert options.get("max_features", 99) >= len(terms)
-    assert ("ceramic mug" in terms) == (options.get("ngram_max", 1) == 2)
-    assert ("tea" in terms) == (options == {} or "ngram_max" in options)
+    assert ("ceramic mug" in terms) == ("ngram_range" in options)
+    assert ("tea" in terms) == (options == {} or "ngram_range" in options)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_clone_is_unfitted_and_has_the_options(name):
-    made = encoder(name, max_features=7, ngram_max=2)
+    made = encoder(name, max_features=7, ngram_range=(1, 2))
     made.fit(TEXTS)
     copy = clone(made)
     assert not hasattr(copy, "vocabulary_")
-    assert copy.get_params() == {"max_features": 7, "min_df": 1, "ngram_max": 2}
+    assert copy.get_params() == {"max_features": 7, "min_df": 1, "ngram_range": (1, 2)}
     np.testing.assert_allclose(
         copy.fit_transform(TEXTS).toarray(), made.transform(TEXTS).toarray(), rtol=1e-12
     )
@@ -82,7 +82,7 @@ def test_a_clone_is_unfitted_and_has_the_options(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_set_params_takes_effect(name):
     """As a grid search sets them."""
-    made = encoder(name).set_params(ngram_max=2)
+    made = encoder(name).set_params(ngram_range=(1, 2))
     assert "ceramic mug" in made.fit(TEXTS).get_feature_names_out()
 
 
