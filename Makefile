@@ -32,7 +32,7 @@ lint: $(READY) ## style, types, and the pipeline's deps, params and outputs
 
 study: $(READY) ## the pipeline on another catalogue: make study CATALOGUE=folder [MAPPING=file.yaml]
 	@test -n "$(CATALOGUE)" || { echo "error: name the catalogue's folder: make study CATALOGUE=folder" >&2; exit 2; }
-	python tools/study.py $(CATALOGUE) $(if $(MAPPING),--mapping $(MAPPING))
+	python tools/study.py "$(CATALOGUE)" $(if $(MAPPING),--mapping "$(MAPPING)")
 
 report: $(READY) ## only the report and what it needs
 	dvc repro report

@@ -12,9 +12,12 @@ from pydantic import Field, model_validator
 from aisle import specifications
 from aisle.errors import AisleError, some
 from aisle.params import Section
+from aisle.picture_files import picture_file
 
 SAMPLE_ID_PREFIX = "aisle-sample-"
 """Every id of the built-in catalogue starts so; nothing else tells it from a real one."""
+_PRICE = r"^\D*?((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\D*$"
+"""A price with a currency around it: commas between thousands, a point before the fraction."""
 PATH_SEPARATOR = " >> "
 """Between the segments of `category_path` in data/products.parquet, whatever the source uses."""
 
@@ -45,7 +48,7 @@ class Category(Section):
 class CatalogueParams(Section):
     """Section `catalogue`."""
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w.-]*$")
     table: str
     images: str
     columns: Columns
@@ -94,14 +97,19 @@ def read_source(path: str | Path) -> pd.DataFrame:
             table = pd.read_parquet(path).convert_dtypes()
         except (OSError, ValueError) as error:
             raise AisleError(f"{path} must be a Parquet file: {error}") from None
+        for name in table.columns[
+            table.dtypes.map(str) == "object"
+        ]:  # lists and dicts, as Parquet can hold them
+            table[name] = [_as_text(value) for value in table[name]]
         table.index = pd.RangeIndex(1, len(table) + 1, name="line")
         return table.astype(object).where(table.notna(), "").astype(str).assign(_problem="")
     if kind not in (".csv", ".tsv"):
         raise AisleError(f"{path} must end in .csv, .tsv or .parquet, not '{kind}'. Set catalogue.table.")
     csv.field_size_limit(2**30)
+    line = 1
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter="," if kind == ".csv" else "\t")
+            reader = csv.reader(file, delimiter="," if kind == ".csv" else "\t", strict=True)
             header = next(reader, [])
             lines, rows, problems, line = [], [], [], reader.line_num + 1
             for row in reader:
@@ -112,7 +120,8 @@ def read_source(path: str | Path) -> pd.DataFrame:
                     problems.append(f"{len(row)} fields, but the header has {len(header)}" if wrong else "")
                 line = reader.line_num + 1
     except (UnicodeDecodeError, csv.Error) as error:
-        raise AisleError(f"{path} must be UTF-8 text with one record a row: {error}") from None
+        where = f"in the record that begins on line {line}"
+        raise AisleError(f"{path} must be UTF-8 text with quotes that match; {where}: {error}") from None
     if not header:
         raise AisleError(f"{path} must have a header line; the file is empty")
     if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
@@ -121,22 +130,29 @@ def read_source(path: str | Path) -> pd.DataFrame:
     return table.assign(_problem=problems)
 
 
+def _as_text(value: Any) -> Any:
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
 def split_path(text: str, separator: str | None) -> list[str]:
     """Return a category path's segments; a JSON list of one path, as in Flipkart's crawl, is unwrapped.
 
     Returns
     -------
     list of str
-        Stripped segments; an empty one is kept, so that the caller can refuse the row.
+        Segments with single spaces; an empty one is kept, so that the caller can refuse the row.
     """
     if text.startswith("["):
         try:
             text = json.loads(text)[0]
-        except (ValueError, IndexError, RecursionError):
+        except (IndexError, RecursionError):
             return [""]
+        except ValueError:  # broken, or where no path is expected a category such as "[New] Lamps"
+            text = "" if separator else text
         if not isinstance(text, str):
             return [""]
-    return [part.strip() for part in (text.split(separator) if separator else [text])]
+    return [" ".join(part.split()) for part in (text.split(separator) if separator else [text])]
 
 
 def map_columns(source: pd.DataFrame, params: CatalogueParams) -> pd.DataFrame:
@@ -181,8 +197,9 @@ def map_columns(source: pd.DataFrame, params: CatalogueParams) -> pd.DataFrame:
     level = params.category.level
     good = [all(path) and len(path) >= level for path in paths]
     parsed = [_parse_specifications(text) for text in column("specifications")]
-    digits = column("price").str.replace(",", "").str.extract(r"(\d+(?:\.\d+)?)", expand=False)
-    price = pd.to_numeric(digits, errors="coerce")
+    price = pd.to_numeric(column("price"), errors="coerce")
+    written = column("price").str.extract(_PRICE, expand=False).str.replace(",", "")
+    price = price.fillna(pd.to_numeric(written, errors="coerce"))
     return pd.DataFrame(
         {
             "product_id": column("id"),
@@ -210,26 +227,34 @@ def _parse_specifications(text: str) -> list[tuple[str, str]] | None:
         return None
 
 
-def _schema(min_category_size: int) -> pa.DataFrameSchema:
-    def text(reason: str) -> pa.Check:
-        return pa.Check(lambda values: values.str.len() > 0, error=reason)
+def _filled(reason: str) -> pa.Check:
+    return pa.Check(lambda values: values.str.len() > 0, error=reason)
 
+
+_ROWS = pa.DataFrameSchema(
+    {
+        "_problem": pa.Column(str, pa.Check.eq("", error="malformed")),
+        "product_id": pa.Column(str, _filled("its id is empty")),
+        "title": pa.Column(str, _filled("its title is empty")),
+        "category": pa.Column(str, _filled("its category path is empty, too short or has an empty segment")),
+    }
+)
+"""What a row must have by itself."""
+
+
+def _table(min_category_size: int) -> pa.DataFrameSchema:
+    """Return what rows that are good by themselves must be together."""
+    first = pa.Check(lambda values: ~values.duplicated(), error="its id is on an earlier line too")
     large_enough = pa.Check(
-        lambda values: values.eq("") | (values.groupby(values).transform("size") >= min_category_size),
+        lambda values: values.groupby(values).transform("size") >= min_category_size,
         error=f"its category has fewer than {min_category_size} products (ingest.min_category_size)",
-    )
-    first = pa.Check(
-        lambda values: ~values.duplicated() | values.eq(""), error="its id is on an earlier line too"
     )
     return pa.DataFrameSchema(
         {
-            "_problem": pa.Column(str, pa.Check.eq("", error="malformed")),
-            "product_id": pa.Column(str, [text("its id is empty"), first]),
-            "title": pa.Column(str, text("its title is empty")),
+            "product_id": pa.Column(str, first),
+            "title": pa.Column(str),
             "description": pa.Column(str),
-            "category": pa.Column(
-                str, [text("its category path is empty, too short or has an empty segment"), large_enough]
-            ),
+            "category": pa.Column(str, large_enough),
             "category_path": pa.Column(str),
             "image": pa.Column(object, nullable=True),
             "brand": pa.Column(object, nullable=True),
@@ -263,18 +288,19 @@ def validate(table: pd.DataFrame, params: IngestParams) -> tuple[pd.DataFrame, p
         If nothing is left, or more than `max_refused_share` of the rows are refused.
     """
     reasons: dict[int, list[str]] = {}
-    kept = table
-    while True:  # a refused row can leave its category too small
-        try:
-            products = _schema(params.min_category_size).validate(kept, lazy=True)
-            break
-        except pa.errors.SchemaErrors as error:
-            for case in error.failure_cases.itertuples():
-                if pd.isna(case.index):  # not about a row: a mistake of ours, never to be hidden
-                    raise
-                reason = case.failure_case if case.column == "_problem" else case.check
-                reasons.setdefault(int(case.index), []).append(str(reason))
+    products = table
+    for schema in (_ROWS, _table(params.min_category_size)):
+        while True:
             kept = table.drop(index=list(reasons))
+            try:
+                products = schema.validate(kept, lazy=True)
+                break
+            except pa.errors.SchemaErrors as error:  # and again: it can leave its category too small
+                for case in error.failure_cases.itertuples():
+                    if pd.isna(case.index):  # not about a row: a mistake of ours, never to be hidden
+                        raise
+                    reason = case.failure_case if case.column == "_problem" else case.check
+                    reasons.setdefault(int(case.index), []).append(str(reason))
     lines = sorted(reasons)
     rejects = pd.DataFrame(
         {
@@ -292,18 +318,7 @@ def validate(table: pd.DataFrame, params: IngestParams) -> tuple[pd.DataFrame, p
             f"{len(rejects)} of {len(table)} are: {common}. First: line {lines[0]}, "
             f"{rejects.title[0]!r}. Check catalogue.columns and catalogue.category."
         )
-    return products.drop(columns="_problem").sort_values("product_id").reset_index(drop=True), rejects
-
-
-def picture_file(folder: Path, name: str | None) -> Path | None:
-    """Return the picture's path if `name` is a file inside `folder` (never outside of it), else None."""
-    if not name:
-        return None
-    try:
-        path = (folder / name).resolve()
-        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-    except (OSError, ValueError):  # a name that no file can have: too long, or with a null byte
-        return None
+    return products.sort_values("product_id").reset_index(drop=True), rejects
 
 
 def counts(

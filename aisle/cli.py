@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from threadpoolctl import threadpool_limits
+
 from aisle.errors import AisleError
 
 
@@ -25,9 +27,14 @@ def parser(doc: str | None, **paths: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; an `AisleError` ends the program with one line on stderr and exit status 2."""
+    """Call `main`; an `AisleError` ends the program with one line on stderr and exit status 2.
+
+    BLAS and OpenMP get one thread: with more, sums are taken in another order and the last bits depend on the
+    number of cores. What runs in parallel here gives the same bytes whatever the number.
+    """
     try:
-        main()
+        with threadpool_limits(1):
+            main()
     except AisleError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None

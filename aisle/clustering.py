@@ -17,6 +17,10 @@ N_JOBS = 2
 """Threads of t-SNE; its result does not depend on them."""
 
 
+LARGE = 20_000
+"""Products above which neighbours are approximate and a silhouette is that of a sample of so many."""
+
+
 class FeatureSetParams(Section):
     """Section `feature_sets.<name>`."""
 
@@ -62,7 +66,11 @@ def tsne(
 
     n = len(components)
     affinities = affinity.PerplexityBasedNN(
-        components, perplexity=min(params.perplexity, (n - 1) / 3), method="exact", n_jobs=N_JOBS
+        components,
+        perplexity=min(params.perplexity, (n - 1) / 3),
+        method="exact" if n <= LARGE else "approx",
+        n_jobs=N_JOBS,
+        random_state=params.seed,
     )
     early = params.n_iter // 3
     for seed in seeds:
@@ -73,6 +81,10 @@ def tsne(
         )
         embedding = embedding.optimize(early, exaggeration=12, momentum=0.5)
         yield seed, np.asarray(embedding.optimize(params.n_iter - early, momentum=0.8))
+
+
+def _silhouette(X: np.ndarray, labels: np.ndarray, seed: int) -> float:
+    return silhouette_score(X, labels, sample_size=min(len(X), LARGE), random_state=seed)
 
 
 def study(
@@ -119,7 +131,7 @@ def study(
     for seed, xy in tsne(components, params, progress(seeds)):
         clusters = KMeans(k, n_init=10, random_state=seed).fit_predict(xy)
         ari.append(adjusted_rand_score(categories, clusters))
-        silhouette.append(silhouette_score(xy, clusters))
+        silhouette.append(_silhouette(xy, clusters, seed))
         maps.append(xy)
         labels.append(clusters)
     metrics |= {
@@ -129,6 +141,6 @@ def study(
         "ari_sd": np.std(ari, ddof=1),
         "silhouette": np.mean(silhouette),
         "silhouette_sd": np.std(silhouette, ddof=1),
-        "silhouette_categories": silhouette_score(components, categories),
+        "silhouette_categories": _silhouette(components, categories, params.seed),
     }
     return metrics, maps[0], labels[0]

@@ -143,7 +143,8 @@ def make(products: pd.DataFrame, group: np.ndarray, params: FoldsParams) -> pd.D
     if (short := per_category[per_category < needed]).size:
         raise AisleError(
             f"each category must have at least {needed} groups of near-duplicates to be in every fold; "
-            f"{short.index[0]!r} has {short.iloc[0]}. Lower folds.n_splits or remove the category."
+            f"{short.index[0]!r} has {short.iloc[0]}. Where many products share a text or a picture, such as "
+            "'no picture', remove it from them, or make folds.text_similarity or picture_distance stricter."
         )
     fifths = fold_numbers(category, group, 5, params.seed)
     table = pd.DataFrame(
@@ -157,11 +158,6 @@ def make(products: pd.DataFrame, group: np.ndarray, params: FoldsParams) -> pd.D
     for repeat in range(params.n_repeats):
         table[f"cv_{repeat}"] = fold_numbers(category, group, params.n_splits, params.seed + repeat)
     return table
-
-
-def repeats(table: pd.DataFrame) -> list[str]:
-    """Return the names of the cross-validation columns of data/folds.parquet."""
-    return [column for column in table.columns if column.startswith("cv_")]
 
 
 def counts(table: pd.DataFrame, text: pd.DataFrame, picture: pd.DataFrame) -> dict[str, Any]:

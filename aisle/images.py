@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 from pydantic import Field
 from scipy import ndimage
 
-from aisle.catalogue import picture_file
 from aisle.params import Section
+from aisle.picture_files import picture_file
 
 HASH_SIDE = 16
 """The perceptual hash has HASH_SIDE x HASH_SIDE = 256 bits."""
@@ -82,14 +82,13 @@ def decode(path: Path, max_side: int, max_megapixels: float) -> tuple[Image.Imag
                     f"too large: {megapixels:.0f} megapixels to decode, at most {max_megapixels:g}"
                 )
             source.load()
-            swapped = source.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientation: a quarter turn
             if source.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips them to 255
                 picture = source.point(lambda value: value / 256).convert("L").convert("RGB")
             else:
                 mode = "RGBA" if source.has_transparency_data else "RGB"
                 picture = source if source.mode == mode else source.convert(mode)
             picture.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-            picture = ImageOps.exif_transpose(picture)
+            picture, swapped = _upright(picture)
             if picture.mode == "RGBA":
                 white = Image.new("RGBA", picture.size, "white")
                 picture = Image.alpha_composite(white, picture)
@@ -98,8 +97,16 @@ def decode(path: Path, max_side: int, max_megapixels: float) -> tuple[Image.Imag
         raise
     except Image.UnidentifiedImageError:
         raise UnreadablePictureError("not a picture in a known format") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders of damaged files raise whatever comes to hand
         raise UnreadablePictureError(f"damaged: {error}".replace(str(path), path.name)) from None
+
+
+def _upright(picture: Image.Image) -> tuple[Image.Image, bool]:
+    """Return the picture turned as its EXIF orientation says, and whether by a quarter turn."""
+    try:
+        return ImageOps.exif_transpose(picture), picture.getexif().get(0x0112) in (5, 6, 7, 8)
+    except Exception:  # a damaged EXIF costs the orientation, not the picture
+        return picture, False
 
 
 def quality(picture: Image.Image) -> dict[str, float]:

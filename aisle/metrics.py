@@ -1,11 +1,13 @@
 """Scores of predictions, their intervals and paired tests."""
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 from scipy import stats
+from scipy.sparse import csr_array
 from statsmodels.stats.contingency_tables import mcnemar
 
 from aisle.params import Section
@@ -26,7 +28,7 @@ def predicted(table: pd.DataFrame) -> np.ndarray:
     return np.array(categories(table))[probabilities(table).argmax(axis=1)]
 
 
-def confusion_by_group(table: pd.DataFrame, group: np.ndarray) -> np.ndarray:
+def confusion_by_group(table: pd.DataFrame, group: np.ndarray) -> csr_array:
     """Return a confusion matrix for each near-duplicate group.
 
     Parameters
@@ -38,15 +40,21 @@ def confusion_by_group(table: pd.DataFrame, group: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray
-        Counts (groups, categories, categories): true category by predicted category.
+    scipy.sparse.csr_array
+        Counts (groups, categories * categories): true category by predicted category, flattened.
     """
     names = categories(table)
     groups = np.unique(group, return_inverse=True)[1]
-    true = pd.Categorical(table["category"], names).codes
-    counts = np.zeros((groups.max() + 1, len(names), len(names)))
-    np.add.at(counts, (groups, true, probabilities(table).argmax(axis=1)), 1)
-    return counts
+    true = pd.Categorical(table["category"], names).codes.astype(int)
+    cells = true * len(names) + probabilities(table).argmax(axis=1)
+    shape = (groups.max() + 1, len(names) ** 2)
+    return csr_array((np.ones(len(table)), (groups, cells)), shape=shape)
+
+
+def total(confusion: csr_array) -> np.ndarray:
+    """Return the confusion matrix (k, k) of all groups together."""
+    k = math.isqrt(confusion.shape[1])
+    return np.asarray(confusion.sum(axis=0)).reshape(k, k)
 
 
 def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
@@ -69,24 +77,25 @@ def scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
     With one label per product micro F1 is accuracy; both are given because readers look for both.
     """
     classes = per_class(confusion)
-    total = confusion.sum(axis=(-1, -2))
-    accuracy = np.trace(confusion, axis1=-2, axis2=-1) / total
+    n = confusion.sum(axis=(-1, -2))
+    accuracy = np.trace(confusion, axis1=-2, axis2=-1) / n
+    present = (confusion.sum(axis=-1) + confusion.sum(axis=-2)) > 0  # as in scikit-learn
     return {
         "accuracy": accuracy,
-        "macro_f1": classes["f1"].mean(axis=-1),
+        "macro_f1": classes["f1"].sum(axis=-1) / present.sum(axis=-1),
         "micro_f1": accuracy,
-        "weighted_f1": (classes["f1"] * classes["support"]).sum(axis=-1) / total,
+        "weighted_f1": (classes["f1"] * classes["support"]).sum(axis=-1) / n,
     }
 
 
-def resampled(confusion: np.ndarray, params: EvaluationParams) -> np.ndarray:
+def resampled(confusion: csr_array, params: EvaluationParams) -> np.ndarray:
     """Return bootstrap confusion matrices (n_bootstrap, k, k): groups drawn with replacement.
 
     The draws are one multinomial and one matrix product, so that every score comes from the same resamples.
     """
-    n, k = len(confusion), confusion.shape[-1]
+    n, k = confusion.shape[0], math.isqrt(confusion.shape[1])
     draws = np.random.default_rng(params.seed).multinomial(n, np.full(n, 1 / n), params.n_bootstrap)
-    return (draws @ confusion.reshape(n, -1)).reshape(-1, k, k)
+    return (draws @ confusion).reshape(-1, k, k)
 
 
 def interval(values: np.ndarray, confidence: float) -> np.ndarray:
@@ -98,7 +107,7 @@ def fold_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Return accuracy and macro_f1 of each repeat and fold."""
     rows = []
     for (repeat, fold), part in table.groupby(["repeat", "fold"]):
-        score = scores(confusion_by_group(part, np.zeros(len(part), int))[0])
+        score = scores(total(confusion_by_group(part, np.zeros(len(part), int))))
         rows.append({"repeat": repeat, "fold": fold, "n": len(part), **score})
     return pd.DataFrame(rows)
 
@@ -126,7 +135,7 @@ def summarise(table: pd.DataFrame, group: np.ndarray, params: EvaluationParams) 
     intervals = scores(resampled(confusion, params))
     folds = fold_scores(table)
     result: dict[str, Any] = {}
-    for name, score in scores(confusion.sum(axis=0)).items():
+    for name, score in scores(total(confusion)).items():
         low, high = interval(intervals[name], params.confidence)
         result |= {name: score, f"{name}_low": low, f"{name}_high": high}
         if len(folds) > 1:
@@ -171,3 +180,51 @@ def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
         [int((~first & second).sum()), int((~first & ~second).sum())],
     ]
     return float(mcnemar(table, exact=True).pvalue)
+
+
+def score_model(
+    table: pd.DataFrame, floor: pd.DataFrame, group: pd.Series, params: EvaluationParams
+) -> dict[str, Any]:
+    """Return the flat dict of one model; `group` is indexed by product_id.
+
+    `cv_gain` (accuracy over the floor's, mean of the folds) comes with its interval and p value from the
+    Nadeau-Bengio corrected test, `holdout_mcnemar_p` from McNemar's. The floor itself has neither.
+    """
+    result: dict[str, Any] = {}
+    for protocol in ("cv", "holdout"):
+        rows = table[table["protocol"] == protocol]
+        summary = summarise(rows, group[rows["product_id"]].to_numpy(), params)
+        result |= {f"{protocol}_{name}": value for name, value in summary.items()}
+    if table is floor:
+        return result
+    mine, theirs = (fold_scores(part[part["protocol"] == "cv"]) for part in (table, floor))
+    n_splits = mine["fold"].nunique()
+    gain = corrected_t_test(
+        (mine["accuracy"] - theirs["accuracy"]).to_numpy(), 1 / (n_splits - 1), params.confidence
+    )
+    right = [
+        predicted(rows) == rows["category"].to_numpy(str)
+        for rows in (part[part["protocol"] == "holdout"] for part in (table, floor))
+    ]
+    result |= {f"cv_{name}": value for name, value in gain.items()}
+    return result | {"holdout_mcnemar_p": mcnemar_p(*right)}
+
+
+def score_classes(
+    table: pd.DataFrame, model: str, protocol: str, group: np.ndarray, params: EvaluationParams
+) -> pd.DataFrame:
+    """Return precision, recall and F1 (with its interval) of each category."""
+    confusion = confusion_by_group(table, group)
+    low, high = interval(per_class(resampled(confusion, params))["f1"], params.confidence)
+    columns = per_class(total(confusion))
+    columns["support"] = columns["support"] / table["repeat"].nunique()
+    return pd.DataFrame(
+        {
+            "model": model,
+            "protocol": protocol,
+            "category": categories(table),
+            **columns,
+            "f1_low": low,
+            "f1_high": high,
+        }
+    )

@@ -43,6 +43,24 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return data
 
 
+def check(value: Any, model: type[T], where: str) -> T:
+    """Return `value` as `model`; `where` begins the error that names every wrong value.
+
+    Raises
+    ------
+    AisleError
+        If a value is not what the model says.
+    """
+    try:
+        return TypeAdapter(model).validate_python(value)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join([where, *map(str, item['loc'])])}: {item['msg']} (found {item['input']!r})"
+            for item in error.errors()
+        ]
+        raise AisleError("; ".join(lines)) from None
+
+
 def load_params(path: str | Path, section: str, model: type[T]) -> T:
     """Return `section` of the params file, checked against `model`.
 
@@ -66,11 +84,4 @@ def load_params(path: str | Path, section: str, model: type[T]) -> T:
             found = some(value) if isinstance(value, dict) else repr(value)
             raise AisleError(f"{path}: there must be a section '{section}'; no '{part}' in {found}")
         value = value[part]
-    try:
-        return TypeAdapter(model).validate_python(value)
-    except ValidationError as error:
-        lines = [
-            f"{'.'.join([section, *map(str, item['loc'])])}: {item['msg']} (found {item['input']!r})"
-            for item in error.errors()
-        ]
-        raise AisleError(f"{path}: " + "; ".join(lines)) from None
+    return check(value, model, f"{path}: {section}")

@@ -9,11 +9,15 @@ from sklearn.base import BaseEstimator, clone
 
 from aisle import tables
 from aisle.errors import AisleError, some
-from aisle.folds import repeats
 
 PREFIX = "p_"
 """Probability columns are named PREFIX + category."""
 KEYS = ["protocol", "repeat", "fold", "product_id"]
+
+
+def repeats(table: pd.DataFrame) -> list[str]:
+    """Return the names of the cross-validation columns of data/folds.parquet."""
+    return [column for column in table.columns if column.startswith("cv_")]
 
 
 def _tasks(folds: pd.DataFrame) -> list[tuple[str, int, int, np.ndarray, np.ndarray]]:
@@ -114,24 +118,3 @@ def align(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_nam
                 f"{some(aligned.loc[differ, tables.KEY])}. Run `dvc repro`."
             )
     return aligned.assign(**{tables.KEY: reference[tables.KEY].to_numpy()})
-
-
-def fuse(text: pd.DataFrame, picture: pd.DataFrame, picture_weight: float) -> pd.DataFrame:
-    """Return the weighted mean of two models' log-probabilities, renormalised.
-
-    A product that one model has no input for is predicted by the other alone.
-
-    Parameters
-    ----------
-    text, picture
-        Predictions tables with the same rows in the same order.
-    picture_weight
-        0 (text alone) to 1 (picture alone).
-    """
-    weight = np.where(picture["available"], np.where(text["available"], picture_weight, 1.0), 0.0)[:, None]
-    logs = [np.log(np.clip(probabilities(table), 1e-12, None)) for table in (text, picture)]
-    mixed = np.exp((1 - weight) * logs[0] + weight * logs[1])
-    result = text.copy()
-    result["available"] = text["available"] | picture["available"]
-    result[[PREFIX + name for name in categories(text)]] = mixed / mixed.sum(axis=1, keepdims=True)
-    return result

@@ -10,6 +10,18 @@ import pandas as pd
 from aisle.errors import AisleError, some
 
 KEY = "product_id"
+TEXT_COLUMNS = (
+    "product_id",
+    "title",
+    "reason",
+    "field",
+    "model",
+    "protocol",
+    "category",
+    "actual",
+    "predicted",
+)
+"""Columns of CSV tables that are text even where they look like figures."""
 
 
 def metadata(catalogue: str) -> dict[str, str]:
@@ -43,10 +55,33 @@ def write(table: pd.DataFrame, path: str | Path, catalogue: str) -> None:
     table.to_parquet(path, index=False)
 
 
-def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV with figures of at most 10 significant digits."""
+def write_csv(table: pd.DataFrame, path: str | Path, catalogue: str) -> None:
+    """Write a table as CSV, figures with 10 significant digits, the catalogue's label as the last column."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False, float_format="%.10g", lineterminator="\n")
+    table.assign(catalogue=catalogue).to_csv(path, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Read a CSV written by `write_csv`, without the label; what is text stays as it was written."""
+    if not Path(path).is_file():
+        raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.")
+    table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    return table.drop(columns="catalogue")
+
+
+def exactly(folder: str | Path, names: Iterable[str], suffix: str) -> dict[str, Path]:
+    """Return the path of each named file of a folder of outputs.
+
+    Raises
+    ------
+    AisleError
+        If the folder has another file of this suffix: left over from an entry that params.yaml no longer has,
+        it would be in the folder's hash.
+    """
+    paths = {name: Path(folder) / f"{name}{suffix}" for name in names}
+    if left := sorted({*Path(folder).glob(f"*{suffix}")} - {*paths.values()}):
+        raise AisleError(f"{folder} must hold what params.yaml names and no more; delete {some(left)}")
+    return paths
 
 
 def write_metrics(metrics: dict[str, Any], path: str | Path, catalogue: str) -> None:

@@ -4,22 +4,17 @@ import html
 import re
 import sys
 import unicodedata
-import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 import pandas as pd
-from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
-from bs4.exceptions import ParserRejectedMarkup
 from pydantic import Field
 
-from aisle.errors import AisleError
 from aisle.params import Section
 
-FORMS = ("clean", "tokens", "lemmas", "stems")
 _NOT_WORD = re.compile(r"[^\w']+|_+")
-_TAG = re.compile(r"<[^>]*>?")
+_TAG = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|</?[a-zA-Z!][^<>]*>", re.DOTALL)
 _HAS_DIGIT = re.compile(r"\d")
 
 
@@ -35,13 +30,7 @@ def clean(text: str) -> str:
 
     An apostrophe inside a word stays (`men's`), so that the lemmatiser can see it.
     """
-    if "<" in text or "&" in text:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
-                text = BeautifulSoup(text, "html.parser").get_text(" ")
-        except ParserRejectedMarkup:
-            text = _TAG.sub(" ", html.unescape(text))
+    text = html.unescape(_TAG.sub(" ", text))
     words = _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")).split()
     return " ".join(word for word in (word.strip("'") for word in words) if word)
 
@@ -57,6 +46,7 @@ def _language() -> Any:
         del sys.modules["torch"]
     nlp = spacy.blank("en")
     nlp.add_pipe("lemmatizer", config={"mode": "lookup"})
+    nlp.max_length = sys.maxsize  # a limit for parsers, which this has not
     nlp.initialize()  # the lookup tables of spacy-lookups-data; no download
     return nlp
 
@@ -113,15 +103,3 @@ def statistics(raw: pd.Series, tokens: pd.Series) -> pd.DataFrame:
             "reduction": (1 - after / before).where(before > 0, 0.0),
         }
     )
-
-
-def compose(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:
-    """Return one text per row of data/text.parquet: the named fields in the named form, joined."""
-    names = [f"{field}_{form}" for field in fields]
-    if unknown := [name for name in names if name not in table]:
-        raise AisleError(
-            f"fields must be among title, description, specifications and form among {', '.join(FORMS)}; "
-            f"data/text.parquet has no {', '.join(unknown)}"
-        )
-    columns = [table[name] for name in names]
-    return [" ".join(filter(None, row)) for row in zip(*columns, strict=True)]

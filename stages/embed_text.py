@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-from aisle import cli, features, tables, text
+from aisle import cli, features, tables, text_fields
 from aisle.encoders import registry
 from aisle.errors import AisleError
 from aisle.params import load_params
@@ -26,7 +26,7 @@ class TextEncoderParams(registry.EncoderParams):
 def run(table: pd.DataFrame, params: TextEncoderParams) -> np.ndarray:
     """Return float32 vectors (n, dimension), row i for row i of the table."""
     encoder = registry.create("text", params)
-    texts = text.compose(table, params.fields, params.form)
+    texts = text_fields.compose(table, params.fields, params.form)
     try:
         vectors = encoder.fit_transform(texts)
     except ValueError as error:  # scikit-learn's word for a vocabulary that is empty

@@ -7,63 +7,13 @@ reports/evaluation/folds.csv, one row per model, repeat and fold; reports/evalua
 per model, true and predicted category: products, mean over the repeats.
 """
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from aisle import cli, metrics, predictions, tables
 from aisle.errors import AisleError, some
 from aisle.params import load_params
-
-
-def evaluate(
-    table: pd.DataFrame, floor: pd.DataFrame, group: pd.Series, params: metrics.EvaluationParams
-) -> dict[str, Any]:
-    """Return the flat dict of one model; `group` is indexed by product_id.
-
-    `cv_gain` (accuracy over the floor's, mean of the folds) comes with its interval and p value from the
-    Nadeau-Bengio corrected test, `holdout_mcnemar_p` from McNemar's. The floor itself has neither.
-    """
-    result: dict[str, Any] = {}
-    for protocol in ("cv", "holdout"):
-        rows = table[table["protocol"] == protocol]
-        summary = metrics.summarise(rows, group[rows["product_id"]].to_numpy(), params)
-        result |= {f"{protocol}_{name}": value for name, value in summary.items()}
-    if table is floor:
-        return result
-    mine, theirs = (metrics.fold_scores(part[part["protocol"] == "cv"]) for part in (table, floor))
-    n_splits = mine["fold"].nunique()
-    gain = metrics.corrected_t_test(
-        (mine["accuracy"] - theirs["accuracy"]).to_numpy(), 1 / (n_splits - 1), params.confidence
-    )
-    right = [
-        metrics.predicted(rows) == rows["category"].to_numpy(str)
-        for rows in (part[part["protocol"] == "holdout"] for part in (table, floor))
-    ]
-    result |= {f"cv_{name}": value for name, value in gain.items()}
-    return result | {"holdout_mcnemar_p": metrics.mcnemar_p(*right)}
-
-
-def per_class(table: pd.DataFrame, model: str, protocol: str, group: np.ndarray, params: Any) -> pd.DataFrame:
-    """Return precision, recall and F1 (with its interval) of each category."""
-    confusion = metrics.confusion_by_group(table, group)
-    low, high = metrics.interval(
-        metrics.per_class(metrics.resampled(confusion, params))["f1"], params.confidence
-    )
-    columns = metrics.per_class(confusion.sum(axis=0))
-    columns["support"] = columns["support"] / table["repeat"].nunique()
-    return pd.DataFrame(
-        {
-            "model": model,
-            "protocol": protocol,
-            "category": predictions.categories(table),
-            **columns,
-            "f1_low": low,
-            "f1_high": high,
-        }
-    )
 
 
 def run(
@@ -80,10 +30,10 @@ def run(
     for name, original in models.items():
         same = name == params.floor
         table = floor if same else predictions.align(original, floor, f"predictions of {name}", "the floor's")
-        results[name] = evaluate(table, floor, group, params)
+        results[name] = metrics.score_model(table, floor, group, params)
         for protocol, rows in table.groupby("protocol"):
             groups = group[rows["product_id"]].to_numpy()
-            classes.append(per_class(rows, name, str(protocol), groups, params))
+            classes.append(metrics.score_classes(rows, name, str(protocol), groups, params))
         cv = table[table["protocol"] == "cv"]
         fold_rows.append(metrics.fold_scores(cv).assign(model=name))
         pairs = pd.DataFrame({"actual": cv["category"], "predicted": metrics.predicted(cv)})
@@ -109,13 +59,15 @@ def main() -> None:
         *load_params(args.params, "classifiers", dict[str, Any]),
         *load_params(args.params, "fusions", dict[str, Any]),
     ]
-    models = {name: tables.read(Path(args.predictions) / f"{name}.parquet") for name in names}
+    paths = tables.exactly(args.predictions, names, ".parquet")
+    models = {name: tables.read(path) for name, path in paths.items()}
     folds = tables.read(args.folds, ["product_id", "group"])
     results, classes, fold_rows, confusion = run(models, folds, params)
-    tables.write_metrics(results, args.metrics, folds.attrs["catalogue"])
-    tables.write_csv(classes, args.per_class)
-    tables.write_csv(fold_rows, args.fold_scores)
-    tables.write_csv(confusion, args.confusion)
+    label = folds.attrs["catalogue"]
+    tables.write_metrics(results, args.metrics, label)
+    tables.write_csv(classes, args.per_class, label)
+    tables.write_csv(fold_rows, args.fold_scores, label)
+    tables.write_csv(confusion, args.confusion, label)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ Output: predictions/<fusion>.parquet, same rows: the weighted mean of the log-pr
 a picture (or without text) is predicted from what is there.
 """
 
+import pandas as pd
 from pydantic import Field
 
-from aisle import cli, predictions, tables
+from aisle import cli, fusion, predictions, tables
 from aisle.params import Section, load_params
 
 
@@ -18,6 +19,12 @@ class FusionParams(Section):
     text: str
     picture: str
     picture_weight: float = Field(ge=0, le=1)
+
+
+def run(text: pd.DataFrame, picture: pd.DataFrame, params: FusionParams) -> pd.DataFrame:
+    """Return the fused predictions, with the rows of `text`."""
+    picture = predictions.align(picture, text, f"predictions of {params.picture}", f"those of {params.text}")
+    return fusion.fuse(text, picture, params.picture_weight)
 
 
 def main() -> None:
@@ -32,8 +39,7 @@ def main() -> None:
     args = parser.parse_args()
     params = load_params(args.params, f"fusions.{args.fusion}", FusionParams)
     text = tables.read(args.text)
-    picture = predictions.align(tables.read(args.picture), text, args.picture, args.text)
-    fused = predictions.fuse(text, picture, params.picture_weight)
+    fused = run(text, tables.read(args.picture), params)
     tables.write(fused, args.output, text.attrs["catalogue"])
 
 

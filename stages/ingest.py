@@ -39,7 +39,7 @@ def main() -> None:
     products, rejects, metrics = run(catalogue.read_source(args.table), Path(args.images), params, ingest)
     label = catalogue.label(params.name, products["product_id"])
     tables.write(products, args.products, label)
-    tables.write_csv(rejects, args.rejects)
+    tables.write_csv(rejects, args.rejects, label)
     tables.write_metrics(metrics, args.metrics, label)
     print(f"{metrics['products']} products, {metrics['refused']} rows refused, see {args.rejects}")
 

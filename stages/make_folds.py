@@ -1,6 +1,7 @@
 """Group near-duplicates, then split: a 60/20/20 hold-out and repeated stratified group k-fold.
 
-Inputs: data/products.parquet (descriptions); data/images.parquet (perceptual hashes).
+Inputs: data/products.parquet (descriptions, or titles where there is none); data/images.parquet (perceptual
+hashes).
 Outputs: data/folds.parquet, one row per product: group, split, cv_<repeat>; data/near_duplicates.csv, one row
 per pair of near-duplicates and kind: product_id_left, product_id_right, kind (text or picture), value (cosine
 or bits); metrics/folds.json, group statistics.
@@ -21,7 +22,8 @@ def run(
     products = products.sort_values("product_id", ignore_index=True)
     ids = products["product_id"]
     pictures = tables.align(pictures, ids, "data/images.parquet", "data/products.parquet")
-    text = folds.text_pairs(products["description"], params.text_similarity)
+    texts = products["description"].where(products["description"] != "", products["title"])
+    text = folds.text_pairs(texts, params.text_similarity)
     picture = folds.picture_pairs(pictures["phash"], params.picture_distance)
     table = folds.make(products, folds.groups(len(products), text, picture), params)
     pairs = pd.concat(
@@ -53,11 +55,11 @@ def main() -> None:
     )
     args = parser.parse_args()
     params = load_params(args.params, "folds", folds.FoldsParams)
-    products = tables.read(args.products, ["product_id", "category", "description"])
+    products = tables.read(args.products, ["product_id", "category", "title", "description"])
     label = products.attrs["catalogue"]
     table, pairs, metrics = run(products, tables.read(args.pictures, ["product_id", "phash"]), params)
     tables.write(table, args.output, label)
-    tables.write_csv(pairs, args.pairs)
+    tables.write_csv(pairs, args.pairs, label)
     tables.write_metrics(metrics, args.metrics, label)
 
 

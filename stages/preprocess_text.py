@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from aisle import cli, specifications, tables, text
+from aisle import cli, specifications, tables, text, text_fields
 from aisle.params import load_params
 
 
@@ -29,8 +29,8 @@ def run(products: pd.DataFrame, params: text.TextParams) -> tuple[pd.DataFrame, 
     metrics: dict[str, Any] = {}
     for field, raw in fields.items():
         progress = tqdm(raw, desc=field, unit="text", disable=None)
-        forms = pd.DataFrame(list(text.preprocess(progress, params)), columns=list(text.FORMS))
-        columns |= {f"{field}_{form}": forms[form] for form in text.FORMS}
+        forms = pd.DataFrame(list(text.preprocess(progress, params)), columns=list(text_fields.FORMS))
+        columns |= {f"{field}_{form}": forms[form] for form in text_fields.FORMS}
         counted = text.statistics(raw, forms["tokens"])
         statistics.append(counted.assign(product_id=products["product_id"], field=field))
         before, after = int(counted["words_before"].sum()), int(counted["words_after"].sum())
@@ -63,7 +63,7 @@ def main() -> None:
     label = products.attrs["catalogue"]
     texts, statistics, metrics = run(products, params)
     tables.write(texts, args.output, label)
-    tables.write_csv(statistics, args.statistics)
+    tables.write_csv(statistics, args.statistics, label)
     tables.write_metrics(metrics, args.metrics, label)
 
 

@@ -21,7 +21,6 @@ def main() -> None:
         products="products",
         rejects="refused rows",
         text_statistics="words before and after",
-        near_duplicates="pairs of near-duplicates",
         clusters="folder of t-SNE maps",
         evaluation="folder of evaluation tables",
         page="output: the page",
@@ -40,18 +39,17 @@ def main() -> None:
     sections = page.build(
         results.Results(
             catalogue=label,
-            metrics=results.read_metrics(Path(args.metrics)),
+            metrics=results.read_metrics(Path(args.metrics), list(feature_sets)),
             titles={name: model["title"] for name, model in models.items()},
             floor=evaluation.floor,
             confidence=evaluation.confidence,
             products=products,
-            rejects=results.read_csv(Path(args.rejects)),
-            text_statistics=results.read_csv(Path(args.text_statistics)),
-            near_duplicates=results.read_csv(Path(args.near_duplicates)),
+            rejects=tables.read_csv(args.rejects),
+            text_statistics=tables.read_csv(args.text_statistics),
             clusters=results.read_clusters(Path(args.clusters), list(feature_sets)),
-            per_class=results.read_csv(folder / "per_class.csv"),
-            folds=results.read_csv(folder / "folds.csv"),
-            confusion=results.read_csv(folder / "confusion.csv"),
+            per_class=tables.read_csv(folder / "per_class.csv"),
+            folds=tables.read_csv(folder / "folds.csv"),
+            confusion=tables.read_csv(folder / "confusion.csv"),
         )
     )
     Path(args.page).write_text(page.html(sections, label), encoding="utf-8")

@@ -166,7 +166,6 @@ class Workspace:
                 "products": "data/products.parquet",
                 "rejects": "data/rejects.csv",
                 "text-statistics": "data/text_statistics.csv",
-                "near-duplicates": "data/near_duplicates.csv",
                 "clusters": "reports/clusters",
                 "evaluation": "reports/evaluation",
                 "page": "reports/index.html",

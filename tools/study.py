@@ -13,19 +13,19 @@ import argparse
 import filecmp
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from ruamel.yaml import YAML
 
+from aisle.catalogue import CatalogueParams
 from aisle.cli import run
 from aisle.errors import AisleError
-from aisle.params import read_yaml
+from aisle.params import check, read_yaml
+from aisle.tables import read_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("aisle", "stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
@@ -36,11 +36,11 @@ HEADLINE = {
     "without_picture": ("ingest", "without_picture"),
     "categories": ("ingest", "categories"),
     "name_words": ("ingest", "name_words"),
-    "floor_accuracy": ("evaluate", "text_floor", "cv_accuracy"),
-    "floor_accuracy_low": ("evaluate", "text_floor", "cv_accuracy_low"),
-    "floor_accuracy_high": ("evaluate", "text_floor", "cv_accuracy_high"),
+    "floor_accuracy": ("evaluate", "<floor>", "cv_accuracy"),
+    "floor_accuracy_low": ("evaluate", "<floor>", "cv_accuracy_low"),
+    "floor_accuracy_high": ("evaluate", "<floor>", "cv_accuracy_high"),
 }
-"""Flat name of each headline figure to its place in the nested metrics."""
+"""Flat name of each headline figure to its place in the nested metrics; `<floor>` is the floor's name."""
 
 
 def find_mapping(catalogue: Path, mapping: str | None) -> Path:
@@ -102,18 +102,17 @@ def write_params(workspace: Path, catalogue: Path, mapping: Path) -> str:
     override = read_yaml(mapping)
     if not isinstance(override.get("catalogue"), dict):
         raise AisleError(f"{mapping} must have a section 'catalogue', as params.yaml has")
+    override["catalogue"] = {"name": catalogue.resolve().name, **override["catalogue"]}
+    section = check(override["catalogue"], CatalogueParams, f"{mapping}: catalogue")
+    target = workspace / section.name
+    for key in ("table", "images"):  # relative to the catalogue's folder
+        path = os.path.relpath(catalogue.resolve() / getattr(section, key), target.resolve())
+        override["catalogue"][key] = Path(path).as_posix()
     merge(params, override)
-    section = params["catalogue"]
-    section["name"] = override["catalogue"].get("name", catalogue.resolve().name)
-    target = workspace / section["name"]
-    for key in ("table", "images"):
-        if key not in override["catalogue"]:
-            raise AisleError(f"{mapping} must say catalogue.{key}, relative to the catalogue's folder")
-        section[key] = Path(os.path.relpath(catalogue.resolve() / section[key], target.resolve())).as_posix()
     target.mkdir(parents=True, exist_ok=True)
     with (target / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
-    return str(section["name"])
+    return section.name
 
 
 def call(*command: str, cwd: Path, capture: bool = False) -> str:
@@ -143,21 +142,24 @@ def prepare(workspace: Path) -> None:
     (workspace / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {relative}\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def collect(workspace: Path) -> dict[str, Any]:
     """Return every metric of the workspace, by stage and item, with the per-class scores and the headline."""
-    result: dict[str, Any] = {}
+    params, result = read_yaml(workspace / "params.yaml"), dict[str, Any]()
     for stage, definition in read_yaml(workspace / "dvc.yaml")["stages"].items():
-        for entry in definition.get("do", definition).get("metrics", []):
-            template = entry if isinstance(entry, str) else next(iter(entry))
-            items = re.compile(re.escape(template).replace(re.escape("${key}"), "(.+)"))
-            for path in sorted(workspace.glob(template.replace("${key}", "*"))):
-                data = json.loads(path.read_text(encoding="utf-8"))
-                found = items.fullmatch(path.relative_to(workspace).as_posix())
-                if found and found.groups():
-                    result.setdefault(stage, {})[found[1]] = data
-                else:
-                    result[stage] = data
-    classes = pd.read_csv(workspace / "reports/evaluation/per_class.csv")
+        for template in (next(iter(entry)) for entry in definition.get("do", definition).get("metrics", [])):
+            if "foreach" in definition:  # `${feature_sets}`: a section of params.yaml
+                items = params[definition["foreach"][2:-1]]
+                result[stage] = {
+                    item: read_json(workspace / template.replace("${key}", item)) for item in items
+                }
+            else:
+                result[stage] = read_json(workspace / template)
+    classes = read_csv(workspace / "reports/evaluation/per_class.csv")
     for (model, protocol, category), row in classes.groupby(["model", "protocol", "category"]):
         scores = row.iloc[0][["precision", "recall", "f1", "f1_low", "f1_high", "support"]]
         place = result["evaluate"][model].setdefault(f"{protocol}_per_class", {})
@@ -166,7 +168,7 @@ def collect(workspace: Path) -> dict[str, Any]:
     for name, place in HEADLINE.items():
         value: Any = result
         for key in place:
-            value = value[key]
+            value = value[params["evaluation"]["floor"] if key == "<floor>" else key]
         headline[name] = value
     return {"headline": headline, **result}
 

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from aisle import tables, text
+from aisle import tables, text_fields
 from aisle.classifiers import Inputs
 from aisle.encoders.text.tfidf import Encoder
 from aisle.params import Section
@@ -36,7 +36,7 @@ class Classifier(Section):
     def read(self, path: str | Path) -> Inputs:
         """Read data/text.parquet; a product without a word has no input."""
         table = tables.read(path)
-        texts = np.array(text.compose(table, self.fields, self.form), dtype=object)
+        texts = np.array(text_fields.compose(table, self.fields, self.form), dtype=object)
         available = np.array([bool(item) for item in texts])
         return Inputs(list(table[tables.KEY]), texts, available, table.attrs["catalogue"])
 

@@ -66,7 +66,8 @@ def markdown(sections: Sequence[Section], catalogue: str) -> str:
         lines += [f"## {section.title}", ""]
         for block in section.blocks:
             if isinstance(block, TableBlock):
-                table = block.frame.to_markdown(index=False, disable_numparse=True)
+                cells = block.frame.astype(str).map(lambda text: " ".join(text.replace("|", "\\|").split()))
+                table = cells.to_markdown(index=False, disable_numparse=True)
                 lines += [f"**{block.caption}**", "", table, ""]
             else:
                 lines += [block.caption if isinstance(block, FigureBlock) else block.text, ""]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle import tables
-from aisle.errors import AisleError
+from aisle.tables import exactly, read
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Results:
         Name of the floor model.
     confidence
         Of every interval.
-    products, rejects, text_statistics, near_duplicates
+    products, rejects, text_statistics
         The tables of data/ (see docs/data_dictionary.md).
     clusters
         Name of a feature set to its map: product_id, x, y, cluster.
@@ -43,7 +42,6 @@ class Results:
     products: pd.DataFrame
     rejects: pd.DataFrame
     text_statistics: pd.DataFrame
-    near_duplicates: pd.DataFrame
     clusters: dict[str, pd.DataFrame]
     per_class: pd.DataFrame
     folds: pd.DataFrame
@@ -60,23 +58,18 @@ class Results:
         return max(self.models, key=lambda name: self.models[name]["cv_accuracy"])
 
 
-def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
+def read_metrics(folder: Path, feature_sets: list[str]) -> dict[str, dict[str, Any]]:
     """Return the content of every metrics file below a folder, by its path without the suffix."""
-    result = {}
-    for path in sorted(folder.rglob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content.pop("catalogue")
-        result[path.relative_to(folder).with_suffix("").as_posix()] = content
-    return result
+    sets = exactly(folder / "cluster", feature_sets, ".json")
+    paths = exactly(folder, ["ingest", "images", "text", "folds", "models"], ".json")
+    paths |= {f"cluster/{name}": path for name, path in sets.items()}
+    content = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
+    return {
+        name: {key: value for key, value in metrics.items() if key != "catalogue"}
+        for name, metrics in content.items()
+    }
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV that the pipeline wrote; text stays text, an empty field is ""."""
-    if not path.is_file():
-        raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.")
-    return pd.read_csv(path, keep_default_na=False)
-
-
-def read_clusters(folder: Path, names: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the maps of the named feature sets."""
-    return {name: tables.read(folder / f"{name}.parquet") for name in names}
+def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the map of each feature set."""
+    return {name: read(path) for name, path in exactly(folder, feature_sets, ".parquet").items()}

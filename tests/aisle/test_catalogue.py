@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from aisle import catalogue
+from aisle import catalogue, picture_files
 from aisle.errors import AisleError
 
 COLUMNS = {
@@ -380,7 +380,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.jpg", "./a.jpg", "sub/b.jpg", "sub/../a.jpg", "name with space.jpg"])
 def test_a_picture_inside_the_folder_is_found(folder, name):
-    found = catalogue.picture_file(folder, name)
+    found = picture_files.picture_file(folder, name)
     assert found is not None and found.samefile(folder / name)
 
 
@@ -389,20 +389,20 @@ def test_a_picture_inside_the_folder_is_found(folder, name):
     [None, "", "none.jpg", "../secret.jpg", "sub/../../secret.jpg", "link.jpg", ".", "sub", "a.jpg/x", "~"],
 )
 def test_anything_else_is_missing(folder, name):
-    assert catalogue.picture_file(folder, name) is None
+    assert picture_files.picture_file(folder, name) is None
 
 
 def test_an_absolute_name_is_missing(folder):
-    assert catalogue.picture_file(folder, str(folder.parent / "secret.jpg")) is None
+    assert picture_files.picture_file(folder, str(folder.parent / "secret.jpg")) is None
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "a\0.jpg", "http://shop.example/" + "x" * 5000])
 def test_a_name_that_no_file_can_have_is_missing(folder, name):
-    assert catalogue.picture_file(folder, name) is None
+    assert picture_files.picture_file(folder, name) is None
 
 
 def test_a_folder_that_is_not_there_has_no_picture(tmp_path):
-    assert catalogue.picture_file(tmp_path / "none", "a.jpg") is None
+    assert picture_files.picture_file(tmp_path / "none", "a.jpg") is None
 
 
 def test_counts(folder):
@@ -440,3 +440,37 @@ def test_only_the_built_in_catalogue_is_synthetic():
     assert catalogue.is_synthetic(catalogue.label("sample", ids))
     assert catalogue.label("shop", pd.Series(["aisle-sample-0001", "real"])) == "shop"
     assert not catalogue.is_synthetic("shop")
+
+
+@pytest.mark.parametrize(
+    ("text", "price"), [(".99", 0.99), ("1e3", 1000), ("12,50", None), ("1.299,00 €", None)]
+)
+def test_a_price_is_read_whole_or_not_at_all(tmp_path, text, price):
+    source = pd.DataFrame({"id": ["a"], "t": ["mug"], "c": ["cups"], "p": [text]}).assign(_problem="")
+    params = catalogue.CatalogueParams(
+        name="x",
+        table="x",
+        images="x",
+        columns={"id": "id", "title": "t", "price": "p"},
+        category={"column": "c"},
+    )
+    found = catalogue.map_columns(source, params)["price"][0]
+    assert found == price if price is not None else np.isnan(found)
+
+
+def test_a_stray_quote_is_an_error_that_names_the_line(tmp_path):
+    lines = ["id,title", "1,mug", '2,"red mug', "3,cup"]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    with pytest.raises(AisleError, match="line 3"):
+        catalogue.read_source(tmp_path / "t.csv")
+
+
+def test_the_duplicate_of_a_refused_row_is_kept():
+    rows = pd.DataFrame({"product_id": ["a", "a", *map(str, range(20))], "title": ["", *["mug"] * 21]})
+    table = rows.assign(
+        description="", category="cups", category_path="cups", image=None, brand=None, price=1.0
+    ).assign(specifications="[]", specifications_unreadable=False, _problem="")
+    products, rejects = catalogue.validate(
+        table, catalogue.IngestParams(max_refused_share=0.1, min_category_size=5)
+    )
+    assert list(rejects["line"]) == [0] and len(products) == 21

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from aisle import catalogue, folds, images
+from aisle import catalogue, folds, images, predictions
 from aisle.errors import AisleError
 from aisle.params import load_params
 
@@ -111,9 +111,9 @@ def grouped():
 
 def test_groups_are_never_split(products, grouped):
     table = folds.make(products, grouped, PARAMS)
-    for column in ("split", *folds.repeats(table)):
+    for column in ("split", *predictions.repeats(table)):
         assert table.groupby("group")[column].nunique().max() == 1
-    assert folds.repeats(table) == ["cv_0", "cv_1", "cv_2"]
+    assert predictions.repeats(table) == ["cv_0", "cv_1", "cv_2"]
 
 
 def test_the_hold_out_is_60_20_20_and_stratified(products, grouped):
@@ -126,7 +126,7 @@ def test_the_hold_out_is_60_20_20_and_stratified(products, grouped):
 
 def test_the_folds_are_stratified_and_every_product_is_tested_once(products, grouped):
     table = folds.make(products, grouped, PARAMS)
-    for column in folds.repeats(table):
+    for column in predictions.repeats(table):
         assert sorted(table[column].unique()) == [0, 1, 2, 3, 4]
         shares = pd.crosstab(table[column], table["category"], normalize="columns")
         assert shares.to_numpy() == pytest.approx(0.2, abs=0.08)
@@ -150,14 +150,14 @@ def test_a_category_with_too_few_groups_is_named(products):
     group[283:] = 283
     with pytest.raises(AisleError) as error:
         folds.make(products, group, PARAMS)
-    assert "'rare' has 4" in str(error.value) and "folds.n_splits" in str(error.value)
+    assert "'rare' has 4" in str(error.value) and "folds.text_similarity" in str(error.value)
 
 
 @pytest.mark.parametrize("n_splits", [2, 3, 10])
 def test_other_numbers_of_folds(products, grouped, n_splits):
     table = folds.make(products, grouped, PARAMS.model_copy(update={"n_splits": n_splits, "n_repeats": 1}))
     assert table["cv_0"].nunique() == n_splits
-    assert folds.repeats(table) == ["cv_0"]
+    assert predictions.repeats(table) == ["cv_0"]
 
 
 def test_counts(products, grouped):

@@ -6,7 +6,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
-from aisle import predictions
+from aisle import fusion, predictions
 from aisle.classifiers import ClassifierParams, create
 from aisle.errors import AisleError
 
@@ -246,7 +246,7 @@ def test_predictions_that_do_not_fit_are_an_error_that_says_why(models, spoil, t
 
 @pytest.mark.parametrize(("weight", "expected"), [(0, 0), (1, 1)])
 def test_the_weight_at_its_ends_is_one_model_alone(models, weight, expected):
-    fused = predictions.fuse(*models, weight)
+    fused = fusion.fuse(*models, weight)
     both = models[0]["available"] & models[1]["available"]
     alone = models[expected]
     np.testing.assert_allclose(
@@ -255,7 +255,7 @@ def test_the_weight_at_its_ends_is_one_model_alone(models, weight, expected):
 
 
 def test_fusion_is_the_weighted_geometric_mean(models):
-    fused = predictions.fuse(*models, 0.3)
+    fused = fusion.fuse(*models, 0.3)
     row = int(np.flatnonzero(models[0]["product_id"] == "p10")[0])
     one, two = (predictions.probabilities(model)[row] for model in models)
     expected = one**0.7 * two**0.3
@@ -266,12 +266,12 @@ def test_fusion_is_the_weighted_geometric_mean(models):
 def test_where_one_input_is_missing_the_other_decides_alone(models):
     text, picture = models
     for weight in (0.0, 0.4, 1.0):
-        fused = predictions.fuse(text, picture, weight)
+        fused = fusion.fuse(text, picture, weight)
         rows = fused["product_id"] == "p04"
         np.testing.assert_allclose(
             predictions.probabilities(fused)[rows], predictions.probabilities(text)[rows], atol=1e-9
         )
-        swapped = predictions.fuse(picture, text, weight)
+        swapped = fusion.fuse(picture, text, weight)
         np.testing.assert_allclose(
             predictions.probabilities(swapped)[rows], predictions.probabilities(text)[rows], atol=1e-9
         )
@@ -283,5 +283,5 @@ def test_fusion_survives_probability_0(models):
     text, picture = (model.copy() for model in models)
     text.loc[0, ["p_ant", "p_bee", "p_cow"]] = [1.0, 0.0, 0.0]
     picture.loc[0, ["p_ant", "p_bee", "p_cow"]] = [0.0, 1.0, 0.0]
-    fused = predictions.probabilities(predictions.fuse(text, picture, 0.5))[0]
+    fused = predictions.probabilities(fusion.fuse(text, picture, 0.5))[0]
     np.testing.assert_allclose(fused, [0.5, 0.5, 0], atol=1e-5)

@@ -76,8 +76,10 @@ def test_a_missing_table_is_named(tmp_path):
 
 
 def test_csv_is_the_same_on_every_system(tmp_path):
-    tables.write_csv(pd.DataFrame({"a": [1 / 3, 2.0], "b": ["x, y", None]}), tmp_path / "new" / "t.csv")
-    assert (tmp_path / "new" / "t.csv").read_bytes() == b'a,b\n0.3333333333,"x, y"\n2,\n'
+    tables.write_csv(
+        pd.DataFrame({"a": [1 / 3, 2.0], "b": ["x, y", None]}), tmp_path / "new" / "t.csv", "tiny"
+    )
+    assert (tmp_path / "new" / "t.csv").read_bytes() == b'a,b,catalogue\n0.3333333333,"x, y",tiny\n2,,tiny\n'
 
 
 def test_metrics_are_strict_json_with_the_label_first(tmp_path):
@@ -95,3 +97,18 @@ def test_metrics_are_strict_json_with_the_label_first(tmp_path):
         "catalogue": "tiny", "n": 3, "share": 0.333333, "none": None, "inner": {"p": 0.5}, "é": None
     }  # fmt: skip
     assert next(iter(read)) == "catalogue" and text.endswith("}\n")
+
+
+def test_csv_comes_back_as_it_was_written(tmp_path):
+    """Categories that look like figures or like nothing stay text; the label is not a column of the table."""
+    table = pd.DataFrame({"category": ["001", "2", "None", "true", ""], "f1": [0.5, 1, 0, 0.25, 1]})
+    tables.write_csv(table, tmp_path / "t.csv", "tiny")
+    pd.testing.assert_frame_equal(tables.read_csv(tmp_path / "t.csv"), table)
+
+
+def test_what_is_left_over_is_named(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    assert tables.exactly(tmp_path, ["b", "a"], ".json") == {n: tmp_path / f"{n}.json" for n in ("b", "a")}
+    with pytest.raises(AisleError, match=r"delete .*b\.json"):
+        tables.exactly(tmp_path, ["a"], ".json")

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from aisle import text
+from aisle import text, text_fields
 from aisle.errors import AisleError
 
 PARAMS = text.TextParams(keep_numbers=True, min_token_length=2)
@@ -127,7 +127,7 @@ def table():
     ],
 )
 def test_compose(table, fields, form, texts):
-    assert text.compose(table, fields, form) == texts
+    assert text_fields.compose(table, fields, form) == texts
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,5 @@ def test_compose(table, fields, form, texts):
 )
 def test_compose_names_what_is_not_there(table, fields, form, name):
     with pytest.raises(AisleError) as error:
-        text.compose(table, fields, form)
+        text_fields.compose(table, fields, form)
     assert all(part in str(error.value) for part in (name, "title, description, specifications", "lemmas"))

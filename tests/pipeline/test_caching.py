@@ -26,6 +26,13 @@ def test_second_run_from_cold_gives_the_same_bytes(cold, make_copy, tmp_path):
     assert files(second) == files(cold)
 
 
+def test_one_core_gives_the_same_bytes(warm, cold):
+    """What learns and what sums, again on one core: neither threads nor their number change a bit."""
+    stages = ["cluster@descriptors", "classify@descriptors", "classify@text_floor"]
+    warm.run("taskset", "-c", "0", "dvc", "repro", "--force", "--single-item", *stages)
+    assert files(warm) == files(cold)
+
+
 def test_second_run_does_nothing(cold):
     before = cold.lock()
     assert cold.repro() == []

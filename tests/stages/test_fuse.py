@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aisle import predictions, tables
+from aisle import fusion, predictions, tables
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_the_predictions_file(models):
 
 def test_it_is_the_mean_with_the_weight_of_the_params(models, built):
     weight = built.params["fusions"]["late_fusion"]["picture_weight"]
-    expected = predictions.fuse(models["text_floor"], models["descriptors"], weight)
+    expected = fusion.fuse(models["text_floor"], models["descriptors"], weight)
     np.testing.assert_allclose(
         predictions.probabilities(models["late_fusion"]), predictions.probabilities(expected), atol=1e-5
     )

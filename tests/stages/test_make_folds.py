@@ -22,7 +22,7 @@ def test_every_product_has_its_place(built, folds):
 
 
 def test_the_planted_pairs_are_the_pairs(built):
-    pairs = pd.read_csv(built.root / "data/near_duplicates.csv")
+    pairs = tables.read_csv(built.root / "data/near_duplicates.csv")
     assert list(pairs.columns) == ["product_id_left", "product_id_right", "kind", "value"]
     assert pairs.to_numpy().tolist() == [["p00", "p01", "text", 1], ["p20", "p21", "picture", 0]]
 

@@ -156,9 +156,9 @@ def test_hopeless_texts_give_results_or_one_clear_error(make_workspace, edit, ca
 def test_the_floor_alone_survives_hopeless_texts(make_workspace, edit, capsys):
     """Where embed_text ends in a clear error, classify does not depend on it."""
     workspace = make_workspace(edit)
-    for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
-        workspace.run(name)
     try:
+        for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
+            workspace.run(name)
         workspace.run("classify", "text_floor")
     except SystemExit as stop:
         written = capsys.readouterr().err
