@@ -219,8 +219,10 @@ def causes(before: Stage, after: Stage) -> str:
     """Return in words what differs: command, script, library modules, params, data, list of outputs."""
     kinds: dict[str, list[str]] = {"script": [], "library": [], "data": []}
     for path in differing(before.deps, after.deps):
-        script = path.lstrip("+-") in f"{before.cmd} {after.cmd}".split()
-        kinds["script" if script else "library" if path.endswith(".py") else "data"].append(path)
+        file = path.lstrip("+-")
+        module = file.removesuffix(".py").replace("/", ".")  # as in `python -m stages.ingest`
+        script = {file, module} & {*f"{before.cmd} {after.cmd}".split()}
+        kinds["data" if not file.endswith(".py") else "script" if script else "library"].append(path)
     kinds["params"] = differing(before.params, after.params)
     kinds["outputs"] = [path for path in differing(before.outs, after.outs) if path[0] in "+-"]
     parts = ["command"] if before.cmd != after.cmd else []

@@ -432,6 +432,19 @@ def test_stage_rows(tool: ModuleType, changes: dict, expected: list) -> None:
     assert tool.stage_rows({"s": tool.Stage(**was)}, {"s": tool.Stage(**{**was, **changes})}) == expected
 
 
+def test_causes_are_told_apart(tool: ModuleType) -> None:
+    was = {"stages/s.py": "a", "aisle/t.py": "a", "data/x.parquet": "a", "predictions": "a"}
+    stages = [
+        tool.Stage(
+            "python -m stages.s --input data/x.parquet --folder predictions", deps=dict.fromkeys(was, hash_)
+        )
+        for hash_ in "ab"
+    ]
+    assert tool.causes(*stages) == (
+        "script `stages/s.py`; library `aisle/t.py`; data `data/x.parquet`, `predictions`"
+    )
+
+
 def test_long_tables_fold(tool: ModuleType) -> None:
     rows = [[f"`m{i:03}`", "1"] for i in range(130)]
     text = tool.table("metric, before", rows)
