@@ -5,10 +5,10 @@ READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint study report times sample lock clean
+.PHONY: help repro test lint study report times sample lock cache-info cache-clear clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: Aisle needs Python 3.11; there is no $(PYTHON). Install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
@@ -48,6 +48,12 @@ lock: ## pin what requirements.txt brings along, in constraints.txt
 	grep -v '^-c' requirements.txt > build/requirements.txt
 	build/lock/bin/pip install --requirement build/requirements.txt
 	{ echo '# What requirements.txt brings along, pinned: made by `make lock`, do not edit.'; build/lock/bin/pip freeze; } > constraints.txt
+
+cache-info: $(READY) ## what the per-item cache of encodings holds
+	python tools/cache.py info
+
+cache-clear: $(READY) ## empty the per-item cache of encodings
+	python tools/cache.py clear
 
 clean: ## remove the environment and caches of tools; outputs and DVC's cache stay
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache

@@ -2,22 +2,25 @@
 
 Input: data/images.parquet.
 Output: features/image/<encoder>.parquet, one row per product: a float32 vector, NaN without a picture.
+A picture that the encoder has met before costs nothing: see aisle/cache.py.
 """
 
-import io
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image
 from tqdm import tqdm
 
 from aisle import cli, features, tables
+from aisle.cache import ItemCache
 from aisle.encoders import registry
+from aisle.encoders.image import decode
 from aisle.params import load_params
 
 BATCH = 64
-"""Pictures in memory at a time."""
+"""Pictures in memory at a time, and the most that a killed run encodes again."""
+WEIGHTS = "none"
 
 
 def run(path: Path, params: registry.EncoderParams) -> tuple[list[str], np.ndarray]:
@@ -26,13 +29,16 @@ def run(path: Path, params: registry.EncoderParams) -> tuple[list[str], np.ndarr
     file = pq.ParquetFile(path)
     vectors = np.full((file.metadata.num_rows, len(encoder.get_feature_names_out())), np.nan, np.float32)
     ids: list[str] = []
-    with tqdm(total=len(vectors), desc=params.encoder, unit="picture", disable=None) as progress:
+    bar = tqdm(total=len(vectors), desc=params.encoder, unit="picture", disable=None)
+    with bar as progress, closing(ItemCache(encoder, WEIGHTS)) as cache:
         for batch in file.iter_batches(BATCH, columns=[tables.KEY, "picture"]):
             pictures = batch.column("picture").to_pylist()
             present = [i for i, picture in enumerate(pictures) if picture is not None]
             if present:
-                decoded = [np.asarray(Image.open(io.BytesIO(pictures[i]))) for i in present]
-                vectors[len(ids) + np.array(present)] = encoder.transform(decoded)
+                vectors[len(ids) + np.array(present)] = cache.encode(
+                    [pictures[i] for i in present],
+                    lambda some: encoder.transform([decode(picture) for picture in some]),
+                )
             ids += batch.column(tables.KEY).to_pylist()
             progress.update(len(pictures))
     return ids, vectors
@@ -46,7 +52,7 @@ def main() -> None:
     params = load_params(args.params, f"encoders.image.{args.encoder}", registry.EncoderParams)
     ids, vectors = run(Path(args.pictures), params)
     label = tables.read(args.pictures, [tables.KEY]).attrs["catalogue"]
-    metadata = {"encoder": args.encoder, "weights": "none", "catalogue": label}
+    metadata = {"encoder": args.encoder, "weights": WEIGHTS, "catalogue": label}
     features.write(features.Features(ids, vectors, metadata), args.output)
 
 

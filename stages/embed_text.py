@@ -3,17 +3,28 @@
 Input: data/text.parquet.
 Output: features/text/<encoder>.parquet, one row per product: a float32 vector (see aisle/features.py).
 An encoder that learns (a vocabulary) is fitted on all products here: for clustering, which has no test set.
-Classifiers fit their own inside the fold.
+Classifiers fit their own inside the fold. With one that learns nothing, a text met before costs nothing: see
+aisle/cache.py.
 """
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
+from tqdm import tqdm
 
 from aisle import cli, features, tables, text_fields
+from aisle.cache import ItemCache
 from aisle.encoders import registry
 from aisle.errors import AisleError
 from aisle.params import load_params
+
+BATCH = 256
+"""Texts encoded at a time by an encoder that learns nothing, and the most that a killed run encodes again."""
+WEIGHTS = "none"
 
 
 class TextEncoderParams(registry.EncoderParams):
@@ -27,6 +38,8 @@ def run(table: pd.DataFrame, params: TextEncoderParams) -> np.ndarray:
     """Return float32 vectors (n, dimension), row i for row i of the table."""
     encoder = registry.create("text", params)
     texts = text_fields.compose(table, params.fields, params.form)
+    if getattr(encoder, "stateless", False):
+        return encode(encoder, texts, params.encoder)
     try:
         vectors = encoder.fit_transform(texts)
     except ValueError as error:  # scikit-learn's word for a vocabulary that is empty
@@ -36,6 +49,17 @@ def run(table: pd.DataFrame, params: TextEncoderParams) -> np.ndarray:
     return dense
 
 
+def encode(encoder: Any, texts: Sequence[str], name: str) -> np.ndarray:
+    """Return float32 vectors (n, dimension) of an encoder that learns nothing, NaN for an empty text."""
+    vectors = np.full((len(texts), len(encoder.get_feature_names_out())), np.nan, np.float32)
+    present = [i for i, item in enumerate(texts) if item]
+    with closing(ItemCache(encoder, WEIGHTS)) as cache:
+        for start in tqdm(range(0, len(present), BATCH), desc=name, unit="batch", disable=None):
+            batch = present[start : start + BATCH]
+            vectors[batch] = cache.encode([texts[i] for i in batch], encoder.transform)
+    return vectors
+
+
 def main() -> None:
     """Read files, run, write files."""
     parser = cli.parser(__doc__, texts="texts", output="output: features")
@@ -43,7 +67,7 @@ def main() -> None:
     args = parser.parse_args()
     params = load_params(args.params, f"encoders.text.{args.encoder}", TextEncoderParams)
     table = tables.read(args.texts)
-    metadata = {"encoder": args.encoder, "weights": "none", "catalogue": table.attrs["catalogue"]}
+    metadata = {"encoder": args.encoder, "weights": WEIGHTS, "catalogue": table.attrs["catalogue"]}
     features.write(features.Features(list(table["product_id"]), run(table, params), metadata), args.output)
 
 

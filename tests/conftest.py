@@ -3,6 +3,7 @@
 import copy
 import csv
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from aisle import cli
 from aisle.params import read_yaml
 
 REPO = Path(__file__).parents[1]
+os.environ["AISLE_CACHE"] = (
+    "off"  # tests neither use nor fill the repository's; tests/aisle/test_cache.py does
+)
 WORDS = {
     category: words.split()
     for category, words in {

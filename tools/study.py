@@ -4,9 +4,9 @@ The catalogue is a folder and a small YAML of column mappings: `--mapping`, or `
 or docs/studies/<folder's name>/catalogue.yaml. Its keys override params.yaml.
 
 The run has a workspace of its own, .studies/<name>/: a Git and DVC repository with a copy of the code, its
-own params.yaml and dvc.lock, and the repository's DVC cache. So the committed params.yaml, dvc.lock and
-outputs stay as they are, caching works from run to run, and `dvc exp run` works inside it. The results go to
-docs/studies/<name>/: README.md for people, metrics.json for programs.
+own params.yaml and dvc.lock, and the repository's DVC cache and item cache. So the committed params.yaml,
+dvc.lock and outputs stay as they are, caching works from run to run, and `dvc exp run` works inside it. The
+results go to docs/studies/<name>/: README.md for people, metrics.json for programs.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from aisle import cache
 from aisle.catalogue import CatalogueParams
 from aisle.cli import run
 from aisle.errors import AisleError
@@ -137,8 +138,8 @@ def prepare(workspace: Path) -> None:
     copy_code(workspace)
     if not (workspace / ".git").exists():
         call("git", "init", "--quiet", cwd=workspace)
-    cache = Path(call("dvc", "cache", "dir", cwd=ROOT, capture=True))
-    relative = os.path.relpath(cache, workspace / ".dvc")
+    shared = Path(call("dvc", "cache", "dir", cwd=ROOT, capture=True))
+    relative = os.path.relpath(shared, workspace / ".dvc")
     (workspace / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {relative}\n", encoding="utf-8")
 
 
@@ -187,6 +188,7 @@ def main() -> None:
     name = write_params(args.workspaces, args.catalogue, mapping)
     workspace = args.workspaces / name
     prepare(workspace)
+    os.environ["AISLE_CACHE"] = str(cache.folder(ROOT) or "off")
     call("dvc", "repro", cwd=workspace)
     identity = ("-c", "user.name=aisle", "-c", "user.email=aisle@localhost")
     revision = call("git", "rev-parse", "--short", "HEAD", cwd=ROOT, capture=True)

@@ -27,6 +27,7 @@ class Copy:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the copy with this environment's programs."""
         environment = os.environ | GIT | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        environment["AISLE_CACHE"] = ""  # not off: the copy's own
         done = subprocess.run(
             command, cwd=self.path, env=environment, text=True, capture_output=True, check=False
         )

@@ -79,7 +79,7 @@ def test_your_own_catalogue(warm):
 
 def test_targets_of_make_exist():
     makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    targets = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
     assert {"repro", "test", "lint", "study", "help"} <= targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -60,6 +60,7 @@ def test_study_leaves_the_repository_alone_and_is_cached(warm, catalogue):
     changed = warm.run("git", "status", "--porcelain").stdout.split()
     assert changed == ["??", "docs/studies/corner-shop/"]
     assert warm.repro() == []
+    assert not (warm.path / ".studies/corner-shop/.cache").exists()  # the item cache is the repository's
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,26 @@
 """stages/embed_images.py: one vector per product, whatever the batches, NaN without a picture."""
 
 import io
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aisle import features, tables
+from aisle import cache, features, tables
 from aisle.encoders.image.descriptors import Encoder
 from aisle.encoders.registry import EncoderParams
 from aisle.errors import AisleError
 from stages import embed_images
 
+REPO = Path(__file__).parents[2]
+TWINS = 1  # products of the built catalogue whose picture is another's
 PARAMS = EncoderParams(encoder="descriptors", options={"blocks": ["colour", "lbp"]})
 
 
@@ -55,3 +64,82 @@ def test_the_feature_file(built):
     data = features.read(built.root / "features/image/descriptors.parquet")
     assert data.vectors.shape == (60, 194) and data.available.all()
     assert {"encoder": "descriptors", "weights": "none", "catalogue": "tiny"}.items() <= data.metadata.items()
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """Return the file of an empty item cache."""
+    monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
+    return tmp_path / "items" / cache.FILE
+
+
+@pytest.fixture
+def encoded(monkeypatch):
+    """Return the list of pictures that are really encoded from now on."""
+    seen = []
+    transform = Encoder.transform
+    monkeypatch.setattr(Encoder, "transform", lambda self, X: (seen.extend(X), transform(self, X))[1])
+    return seen
+
+
+def stage(built, pictures, output):
+    """Run the stage as its command does; return the bytes of its output."""
+    built.run("embed_images", "descriptors", pictures=pictures, output=output)
+    return output.read_bytes()
+
+
+def test_ten_new_products_cost_ten_encodings_and_give_the_bytes_of_a_cold_run(
+    built, tmp_path, monkeypatch, store, encoded
+):
+    everything = built.root / "data/images.parquet"
+    table = tables.read(everything)
+    few = tmp_path / "few.parquet"
+    tables.write(table.drop(range(4, 60, 6)), few, table.attrs["catalogue"])
+    stage(built, few, tmp_path / "few")
+    assert len(encoded) == 50 - TWINS
+    encoded.clear()
+    warm = stage(built, everything, tmp_path / "warm")
+    assert len(encoded) == 10
+    encoded.clear()
+    assert stage(built, everything, tmp_path / "again") == warm and encoded == []
+    monkeypatch.setenv("AISLE_CACHE", "off")
+    assert stage(built, everything, tmp_path / "cold") == warm
+    assert warm == (built.root / "features/image/descriptors.parquet").read_bytes()
+
+
+KILLED = """
+import time
+from aisle import cli
+from aisle.encoders.image.descriptors import Encoder
+from stages import embed_images
+
+embed_images.BATCH = 4
+transform = Encoder.transform
+Encoder.transform = lambda self, X: (time.sleep(0.2), transform(self, X))[1]
+cli.run(embed_images.main)
+"""
+
+
+def test_a_killed_run_loses_at_most_one_batch(built, tmp_path, store, encoded):
+    """Killed without warning after some batches; the next run encodes only the rest."""
+    pictures = built.root / "data/images.parquet"
+    arguments = built.arguments("embed_images", "descriptors", output=tmp_path / "killed")
+    run = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], cwd=REPO)
+    deadline = time.monotonic() + 120
+    while kept(store) < 8 and run.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.kill()
+    assert run.wait() == -signal.SIGKILL and not (tmp_path / "killed").exists()
+    before = kept(store)
+    assert 8 <= before < 40
+    warm = stage(built, pictures, tmp_path / "warm")
+    assert len(encoded) == 60 - TWINS - before
+    assert warm == (built.root / "features/image/descriptors.parquet").read_bytes()
+
+
+def kept(store):
+    try:
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT COUNT(*) FROM item").fetchone()[0]
+    except sqlite3.OperationalError:  # not made yet
+        return 0

@@ -72,3 +72,55 @@ def test_the_feature_file(built):
     assert {"encoder": "tfidf", "weights": "none", "catalogue": "tiny"}.items() <= data.metadata.items()
     assert int(data.metadata["dimension"]) == data.vectors.shape[1] <= 2000
     np.testing.assert_allclose(np.linalg.norm(data.vectors, axis=1), 1, rtol=1e-5)
+
+
+class Lengths:
+    """An encoder that learns nothing: characters and words of a text."""
+
+    __module__ = "aisle.encoders.text.bow"
+    stateless = True
+
+    def __init__(self):
+        self.batches = []
+
+    def get_params(self, deep=True):
+        return {}
+
+    def get_feature_names_out(self):
+        return np.array(["characters", "words"])
+
+    def transform(self, texts):
+        self.batches.append(list(texts))
+        return np.array([[len(item), len(item.split())] for item in texts])
+
+
+@pytest.fixture
+def lengths(monkeypatch, tmp_path):
+    """Return the encoder that every entry of params.yaml now stands for, and an item cache for it."""
+    encoder = Lengths()
+    monkeypatch.setattr(embed_text.registry, "create", lambda modality, params: encoder)
+    monkeypatch.setattr(embed_text, "BATCH", 2)
+    monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
+    return encoder
+
+
+def test_an_encoder_that_learns_nothing_is_asked_once_for_each_text(table, lengths):
+    table = pd.concat([table, table.iloc[:1].assign(product_id="d")], ignore_index=True)
+    right = [[7, 2], [9, 2], [np.nan, np.nan], [7, 2]]
+    np.testing.assert_array_equal(embed_text.run(table, params()), right)
+    assert lengths.batches == [["red mug", "red clock"]]
+    more = pd.concat([table, table.iloc[:1].assign(title_lemmas="a b c")], ignore_index=True)
+    vectors = embed_text.run(more, params())
+    np.testing.assert_array_equal(vectors, [*right, [5, 3]])
+    assert vectors.dtype == np.float32 and lengths.batches[1:] == [["a b c"]]
+
+
+def test_without_any_text_there_is_no_vector_and_no_error(table, lengths):
+    assert np.isnan(embed_text.run(table.assign(title_lemmas=""), params())).all()
+
+
+def test_an_encoder_that_learns_is_fitted_on_all_texts(table, monkeypatch, tmp_path):
+    monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
+    first = embed_text.run(table, params(encoder="tfidf"))
+    assert embed_text.run(table.iloc[:1], params(encoder="tfidf")).shape[1] < first.shape[1]
+    assert not (tmp_path / "items").exists()

@@ -81,6 +81,8 @@ class Encoder(TransformerMixin, BaseEstimator):
         Names of `BLOCKS`, in the order of the result.
     """
 
+    stateless = True
+
     def __init__(self, side: int = 128, blocks: Sequence[str] = tuple(BLOCKS)) -> None:
         if unknown := [block for block in blocks if block not in BLOCKS]:
             raise AisleError(f"blocks must be among {some(BLOCKS, 99)}, not {some(unknown)}")
