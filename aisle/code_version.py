@@ -22,7 +22,8 @@ def code_version(module: str) -> str:
     """
     finder = ModuleFinder(path=[str(ROOT)])
     finder.import_hook(module)
-    sources = {name: Path(vars(found)["__file__"]) for name, found in finder.modules.items()}
+    files = {name: vars(found)["__file__"] for name, found in finder.modules.items()}
+    sources = {name: Path(file) for name, file in files.items() if file}  # sys and its kind have none
     lines = [f"{name} {sha256(path.read_bytes()).hexdigest()}" for name, path in sorted(sources.items())]
     elsewhere = {name.split(".")[0] for name in finder.badmodules} - sys.stdlib_module_names
     providers = packages_distributions()

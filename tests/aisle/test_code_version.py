@@ -7,7 +7,7 @@ from aisle.code_version import code_version
 
 FILES = {
     "aisle/__init__.py": "",
-    "aisle/encoder.py": "import json\nimport numpy as np\nfrom aisle.blocks import block\n",
+    "aisle/encoder.py": "import json\nimport sys\nimport numpy as np\nfrom aisle.blocks import block\n",
     "aisle/blocks/__init__.py": "",
     "aisle/blocks/block.py": "def block():\n    from aisle import late\n",
     "aisle/late.py": "",
