@@ -1,14 +1,16 @@
 """Predictions files: class probabilities out of fold, and how they are made and read."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
 
 from aisle import tables
 from aisle.errors import AisleError, some
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 PREFIX = "p_"
 """Probability columns are named PREFIX + category."""
@@ -31,7 +33,7 @@ def _tasks(folds: pd.DataFrame) -> list[tuple[str, int, int, np.ndarray, np.ndar
 
 
 def out_of_fold(
-    estimator: BaseEstimator,
+    estimator: "BaseEstimator",
     X: np.ndarray,
     available: np.ndarray,
     folds: pd.DataFrame,
@@ -59,6 +61,8 @@ def out_of_fold(
         protocol (`holdout`: trained on train, tested on test; `cv`), repeat, fold, product_id, category
         (true), available, and one probability column per category.
     """
+    from sklearn.base import clone  # the stages that only read predictions need no scikit-learn
+
     categories = folds["category"].to_numpy(str)
     names = np.unique(categories)
     parts = []
