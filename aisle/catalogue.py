@@ -97,9 +97,7 @@ def read_source(path: str | Path) -> pd.DataFrame:
             table = pd.read_parquet(path).convert_dtypes()
         except (OSError, ValueError) as error:
             raise AisleError(f"{path} must be a Parquet file: {error}") from None
-        for name in table.columns[
-            table.dtypes.map(str) == "object"
-        ]:  # lists and dicts, as Parquet can hold them
+        for name in table.select_dtypes("object"):  # lists and dicts, as Parquet can hold them
             table[name] = [_as_text(value) for value in table[name]]
         table.index = pd.RangeIndex(1, len(table) + 1, name="line")
         return table.astype(object).where(table.notna(), "").astype(str).assign(_problem="")
@@ -186,8 +184,7 @@ def map_columns(source: pd.DataFrame, params: CatalogueParams) -> pd.DataFrame:
         raise AisleError(
             f"{params.table}: the separator {separator!r} must occur in the category paths of column "
             f"'{params.category.column}'; it is in none of {len(raw_paths)}, the first is "
-            f"{raw_paths.iloc[0]!r}. "
-            "Set catalogue.category.separator (null if the column is the category itself)."
+            f"{raw_paths.iloc[0]!r}. Set catalogue.category.separator (null if it is no path)."
         )
 
     def column(field: str) -> pd.Series:

@@ -474,3 +474,18 @@ def test_the_duplicate_of_a_refused_row_is_kept():
         table, catalogue.IngestParams(max_refused_share=0.1, min_category_size=5)
     )
     assert list(rejects["line"]) == [0] and len(products) == 21
+
+
+def test_a_path_that_parquet_holds_as_a_list_is_read(tmp_path):
+    paths = [["Cups >> Mugs"], ["Lamps >> Desk"]]
+    pd.DataFrame({"id": [1, 2], "path": paths}).to_parquet(tmp_path / "t.parquet")
+    source = catalogue.read_source(tmp_path / "t.parquet")
+    assert [catalogue.split_path(text, ">>") for text in source["path"]] == [
+        ["Cups", "Mugs"],
+        ["Lamps", "Desk"],
+    ]
+
+
+def test_a_category_in_brackets_is_a_category_where_no_path_is_expected():
+    assert catalogue.split_path("[New]  Lamps", None) == ["[New] Lamps"]
+    assert catalogue.split_path("[New] Lamps", ">>") == [""]
