@@ -5,7 +5,7 @@ READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint study report times sample lock cache-info cache-clear clean
+.PHONY: help repro test lint study report weights times sample lock cache-info cache-clear clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -36,6 +36,9 @@ study: $(READY) ## the pipeline on another catalogue: make study CATALOGUE=folde
 
 report: $(READY) ## only the report and what it needs
 	dvc repro report
+
+weights: $(READY) ## download every model's official weights, or say which could not be had and the ways out
+	python tools/weights.py
 
 times: $(READY) ## how long each stage takes from cold, and how much of it is imports
 	python tools/stage_times.py

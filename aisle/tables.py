@@ -37,7 +37,7 @@ def read(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.") from None
 
 
-def write(table: pd.DataFrame, path: str | Path, catalogue: str) -> None:
+def write(table: pd.DataFrame, path: str | Path, catalogue: str, **attrs: str) -> None:
     """Write a table as Parquet, the same bytes for the same content.
 
     Parameters
@@ -48,10 +48,13 @@ def write(table: pd.DataFrame, path: str | Path, catalogue: str) -> None:
         Where to; parent folders are made.
     catalogue
         Label of the catalogue (see `aisle.catalogue.label`), carried in the file's metadata.
+    **attrs
+        What else `read` shall give back in `.attrs`.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     table = table.reset_index(drop=True)
-    table.attrs = {"catalogue": catalogue}
+    table.attrs.clear()
+    table.attrs.update(attrs, catalogue=catalogue)
     table.to_parquet(path, index=False)
 
 

@@ -1,6 +1,6 @@
 """Encode the products' pictures with one encoder.
 
-Input: data/images.parquet.
+Inputs: data/images.parquet; the encoder's folder of models/pretrained/.
 Output: features/image/<encoder>.parquet, one row per product: a float32 vector, NaN without a picture.
 A picture that the encoder has met before costs nothing: see aisle/cache.py.
 """
@@ -12,32 +12,37 @@ import numpy as np
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from aisle import cli, features, tables
+from aisle import cli, features, tables, weights
 from aisle.cache import ItemCache
 from aisle.encoders import registry
-from aisle.encoders.image import decode
+from aisle.encoders.image import Pictures
 from aisle.params import load_params
 
 BATCH = 64
 """Pictures in memory at a time, and the most that a killed run encodes again."""
-WEIGHTS = "none"
 
 
-def run(path: Path, params: registry.EncoderParams) -> tuple[list[str], np.ndarray]:
-    """Return product ids and float32 vectors (n, dimension), NaN where there is no picture."""
-    encoder = registry.create("image", params)
-    file = pq.ParquetFile(path)
+def run(path: Path, params: registry.EncoderParams, folder: str | Path) -> tuple[list[str], np.ndarray]:
+    """Return product ids and float32 vectors (n, dimension), NaN where there is no picture.
+
+    Without weights they are NaN (n, 1).
+    """
+    pretrained, file = weights.read(folder), pq.ParquetFile(path)
+    if not pretrained.available:
+        ids = file.read([tables.KEY]).column(tables.KEY).to_pylist()
+        return ids, np.full((len(ids), 1), np.nan, np.float32)
+    encoder = registry.create("image", params, folder)
     vectors = np.full((file.metadata.num_rows, len(encoder.get_feature_names_out())), np.nan, np.float32)
-    ids: list[str] = []
+    ids = []
     bar = tqdm(total=len(vectors), desc=params.encoder, unit="picture", disable=None)
-    with bar as progress, closing(ItemCache(encoder, WEIGHTS)) as cache:
+    with bar as progress, closing(ItemCache(encoder, pretrained.model)) as cache:
         for batch in file.iter_batches(BATCH, columns=[tables.KEY, "picture"]):
             pictures = batch.column("picture").to_pylist()
             present = [i for i, picture in enumerate(pictures) if picture is not None]
             if present:
                 vectors[len(ids) + np.array(present)] = cache.encode(
                     [pictures[i] for i in present],
-                    lambda some: encoder.transform([decode(picture) for picture in some]),
+                    lambda some: encoder.transform(Pictures(some)),
                 )
             ids += batch.column(tables.KEY).to_pylist()
             progress.update(len(pictures))
@@ -46,13 +51,16 @@ def run(path: Path, params: registry.EncoderParams) -> tuple[list[str], np.ndarr
 
 def main() -> None:
     """Read files, run, write files."""
-    parser = cli.parser(__doc__, pictures="pictures", output="output: features")
+    parser = cli.parser(
+        __doc__, pictures="pictures", weights="folder of models/pretrained", output="output: features"
+    )
     parser.add_argument("--encoder", required=True, help="entry of params.yaml: encoders.image")
     args = parser.parse_args()
     params = load_params(args.params, f"encoders.image.{args.encoder}", registry.EncoderParams)
-    ids, vectors = run(Path(args.pictures), params)
-    label = tables.read(args.pictures, [tables.KEY]).attrs["catalogue"]
-    metadata = {"encoder": args.encoder, "weights": WEIGHTS, "catalogue": label}
+    ids, vectors = run(Path(args.pictures), params, args.weights)
+    catalogue = tables.read(args.pictures, [tables.KEY]).attrs["catalogue"]
+    label = weights.read(args.weights).label
+    metadata = {"encoder": args.encoder, "weights": label, "catalogue": catalogue}
     features.write(features.Features(ids, vectors, metadata), args.output)
 
 

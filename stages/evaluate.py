@@ -4,7 +4,8 @@ Inputs: the folder predictions/; data/folds.parquet (near-duplicate groups).
 Outputs: metrics/models.json, one flat dict per model (cv_*: repeated stratified group k-fold, holdout_*:
 one 60/20/20 split); reports/evaluation/per_class.csv, one row per model, protocol and category;
 reports/evaluation/folds.csv, one row per model, repeat and fold; reports/evaluation/confusion.csv, one row
-per model, true and predicted category: products, mean over the repeats.
+per model, true and predicted category: products, mean over the repeats. A model without its weights has no
+scores.
 """
 
 from typing import Any
@@ -14,6 +15,7 @@ import pandas as pd
 from aisle import cli, metrics, predictions, tables
 from aisle.errors import AisleError, some
 from aisle.params import load_params
+from aisle.weights import ABSENT
 
 
 def run(
@@ -28,9 +30,13 @@ def run(
     group = folds.set_index("product_id")["group"]
     results, classes, fold_rows, confusions = {}, [], [], []
     for name, original in models.items():
+        pretrained = {"weights": original.attrs["weights"]} if "weights" in original.attrs else {}
+        if ABSENT in pretrained.values():
+            results[name] = pretrained
+            continue
         same = name == params.floor
         table = floor if same else predictions.align(original, floor, f"predictions of {name}", "the floor's")
-        results[name] = metrics.score_model(table, floor, group, params)
+        results[name] = metrics.score_model(table, floor, group, params) | pretrained
         for protocol, rows in table.groupby("protocol"):
             groups = group[rows["product_id"]].to_numpy()
             classes.append(metrics.score_classes(rows, name, str(protocol), groups, params))
@@ -58,6 +64,7 @@ def main() -> None:
     names = [
         *load_params(args.params, "classifiers", dict[str, Any]),
         *load_params(args.params, "fusions", dict[str, Any]),
+        *load_params(args.params, "zero_shot", dict[str, Any]),
     ]
     paths = tables.exactly(args.predictions, names, ".parquet")
     models = {name: tables.read(path) for name, path in paths.items()}

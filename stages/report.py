@@ -32,6 +32,7 @@ def main() -> None:
     models = {
         **load_params(args.params, "classifiers", dict[str, dict[str, Any]]),
         **load_params(args.params, "fusions", dict[str, dict[str, Any]]),
+        **load_params(args.params, "zero_shot", dict[str, dict[str, Any]]),
     }
     feature_sets = load_params(args.params, "feature_sets", dict[str, Any])
     products = tables.read(args.products, ["product_id", "title", "category"])

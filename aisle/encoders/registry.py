@@ -13,31 +13,55 @@ from pydantic import Field
 
 from aisle.errors import AisleError, some
 from aisle.params import Section
+from aisle.weights import NONE
 
 
 class EncoderParams(Section):
-    """Section `encoders.<modality>.<name>`: the file of the class and the arguments of its constructor."""
+    """Section `encoders.<modality>.<name>`: the file of the class and the arguments of its constructor.
+
+    `weights` names an entry of params.yaml: weights; `none` for an encoder without pretrained weights.
+    """
 
     encoder: str
+    weights: str
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-def create(modality: str, params: EncoderParams) -> Any:
+def create(modality: str, params: EncoderParams, weights: str | Path) -> Any:
     """Return the encoder `aisle/encoders/<modality>/<params.encoder>.py` with its options.
+
+    Parameters
+    ----------
+    modality
+        `text` or `image`.
+    params
+        See section `encoders.<modality>.<name>`.
+    weights
+        Folder of models/pretrained/, for an encoder whose constructor has an argument `weights`.
 
     Raises
     ------
     AisleError
-        If there is no such file, or its class does not take an option.
+        If there is no such file, its class does not take an option, or it lacks weights or has no use for
+        them.
     """
     known = sorted(path.stem for path in (Path(__file__).parent / modality).glob("[!_]*.py"))
     if params.encoder not in known:
         raise AisleError(f"encoder must be one of {some(known, 99)} for {modality}, not {params.encoder!r}")
     factory = importlib.import_module(f"aisle.encoders.{modality}.{params.encoder}").Encoder
-    accepted = list(inspect.signature(factory).parameters)
-    if unknown := sorted(set(params.options) - set(accepted)):
+    accepted = set(inspect.signature(factory).parameters)
+    options = sorted(accepted - {"weights"})
+    if unknown := sorted(set(params.options) - set(options)):
         raise AisleError(
-            f"options of the {modality} encoder {params.encoder!r} must be among {some(accepted, 99)}; "
+            f"options of the {modality} encoder {params.encoder!r} must be among {some(options, 99)}; "
             f"found {some(unknown)}"
         )
-    return factory(**params.options)
+    if "weights" not in accepted:
+        if params.weights != NONE:
+            raise AisleError(
+                f"weights must be none for the {modality} encoder {params.encoder!r}, not {params.weights!r}"
+            )
+        return factory(**params.options)
+    if params.weights == NONE:
+        raise AisleError(f"weights must name an entry of params.yaml for {params.encoder!r}; found none")
+    return factory(weights=str(weights), **params.options)

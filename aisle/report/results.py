@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from aisle.tables import exactly, read
+from aisle.weights import ABSENT, UNTRAINED
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,14 @@ class Results:
 
     @property
     def models(self) -> dict[str, dict[str, Any]]:
-        """Scores of each model, in the order of params.yaml."""
-        return {name: self.metrics["models"][name] for name in self.titles}
+        """Scores of each model that has its weights, in the order of params.yaml."""
+        scores = {name: self.metrics["models"][name] for name in self.titles}
+        return {name: each for name, each in scores.items() if each.get("weights") != ABSENT}
+
+    def title(self, name: str) -> str:
+        """Return a model's title for people; it says so if its weights are untrained."""
+        untrained = self.metrics["models"][name].get("weights") == UNTRAINED
+        return self.titles[name] + " (untrained)" * untrained
 
     @property
     def best(self) -> str:

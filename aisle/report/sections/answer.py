@@ -36,16 +36,16 @@ def section(results: Results) -> Section:
     if best == floor:
         against = "It is the floor: no model is better"
     else:
-        reached = f"the floor, {results.titles[floor]}, reaches {accuracy[floor]}"
+        reached = f"the floor, {results.title(floor)}, reaches {accuracy[floor]}"
         against = f"It is {gain(results.models[best])}; {reached}"
     answer = (
-        f"{results.titles[best]} puts {accuracy[best]} of the {metrics['products']:,} products into the "
+        f"{results.title(best)} puts {accuracy[best]} of the {metrics['products']:,} products into the "
         f"right one of {metrics['categories']} categories. {against}."
     )
     table = pd.DataFrame(
         [
             {
-                "model": results.titles[name],
+                "model": results.title(name),
                 "accuracy": accuracy[name],
                 "sd over folds": f"{scores['cv_accuracy_sd']:.3f}",
                 "macro F1": with_interval(*(scores[f"cv_macro_f1{s}"] for s in ("", "_low", "_high"))),
@@ -57,7 +57,12 @@ def section(results: Results) -> Section:
             }
             for name, scores in results.models.items()
         ]
-    )
+        + [
+            {"model": results.title(name), "against the floor": "weights not available"}
+            for name in results.titles
+            if name not in results.models
+        ]
+    ).fillna("")
     how = (
         "Accuracy and F1 are out of fold, repeated stratified group k-fold: near-duplicates are never "
         f"on both sides of a split. Brackets hold {results.confidence:.0%} intervals (bootstrap by group); "

@@ -27,7 +27,7 @@ def _accuracy(results: Results) -> FigureBlock:
     scores = [results.models[name] for name in order]
     points = go.Scatter(
         x=[score["cv_accuracy"] for score in scores],
-        y=[results.titles[name] for name in order],
+        y=[results.title(name) for name in order],
         error_x={
             "array": [score["cv_accuracy_high"] - score["cv_accuracy"] for score in scores],
             "arrayminus": [score["cv_accuracy"] - score["cv_accuracy_low"] for score in scores],
@@ -39,7 +39,7 @@ def _accuracy(results: Results) -> FigureBlock:
     folds = [
         go.Scatter(
             x=results.folds.query("model == @name")["accuracy"],
-            y=[results.titles[name]] * int((results.folds["model"] == name).sum()),
+            y=[results.title(name)] * int((results.folds["model"] == name).sum()),
             mode="markers",
             marker={"size": 6, "color": "#999999", "opacity": 0.6},
             name="a fold",
@@ -59,7 +59,7 @@ def _per_class_figure(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
     cv = results.per_class.query("protocol == 'cv'")
-    grid = cv.pivot(index="model", columns="category", values="f1").loc[list(results.titles)]
+    grid = cv.pivot(index="model", columns="category", values="f1").loc[list(results.models)]
     worst = cv.query("model == @results.best").sort_values("f1").iloc[0]
     caption = (
         f"F1 per category; the best model's hardest is {worst['category']} "
@@ -68,7 +68,7 @@ def _per_class_figure(results: Results) -> FigureBlock:
     heatmap = go.Heatmap(
         z=grid.to_numpy(),
         x=list(grid.columns),
-        y=[results.titles[str(name)] for name in grid.index],
+        y=[results.title(str(name)) for name in grid.index],
         colorscale="Viridis",
         texttemplate="%{z:.2f}",
         zmin=0,
@@ -82,7 +82,7 @@ def _per_class_table(results: Results, model: str) -> TableBlock:
     table = rows[["category", "precision", "recall"]].round(3)
     table["F1"] = [with_interval(*values) for values in rows[["f1", "f1_low", "f1_high"]].to_numpy()]
     table["products"] = rows["support"].round().astype(int)
-    return TableBlock(f"{results.titles[model]}: scores per category", table)
+    return TableBlock(f"{results.title(model)}: scores per category", table)
 
 
 def _confusion(results: Results, model: str) -> FigureBlock:
@@ -93,11 +93,11 @@ def _confusion(results: Results, model: str) -> FigureBlock:
     grid = counts.pivot(index="actual", columns="predicted", values="products")
     grid = grid.reindex(index=names, columns=names).fillna(0)
     wrong = counts.query("actual != predicted").sort_values("products", ascending=False)
-    caption = f"{results.titles[model]}: no product is in a wrong category."
+    caption = f"{results.title(model)}: no product is in a wrong category."
     if len(wrong):
         first = wrong.iloc[0]
         caption = (
-            f"{results.titles[model]}: most often {first['actual']} is taken for {first['predicted']} "
+            f"{results.title(model)}: most often {first['actual']} is taken for {first['predicted']} "
             f"({first['products']:.1f} products, mean of the repeats)."
         )
     heatmap = go.Heatmap(z=grid.to_numpy(), x=names, y=names, colorscale="Blues", texttemplate="%{z:.0f}")

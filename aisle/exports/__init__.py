@@ -1,0 +1,62 @@
+"""Exports: make of pretrained files the model that encoders run; one kind per file, named in params.yaml.
+
+Each file has a class `Export`, a params section of its options, with one method:
+`export(files, seed, folder) -> facts` reads the verified files (name to path), or draws random weights with
+`seed` where the weights are not among them, and writes models into `folder`, the same bytes each time. The
+facts go into weights.json for the encoder. Only here are TensorFlow, torch and transformers needed: encoders
+run OpenVINO models, which import in a third of a second (docs/decisions/0008-weights-and-runtime.md).
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from aisle.errors import AisleError, some
+
+AGREEMENT = 0.999
+"""Cosine that an exported model must reach with the original framework, in fp32."""
+
+
+class Exporter(Protocol):
+    """What `Export` of each file must have."""
+
+    def export(self, files: dict[str, Path], seed: int, folder: Path) -> dict[str, Any]:
+        """Write the models; return their facts."""
+
+
+def create(name: str, options: dict[str, Any]) -> Exporter:
+    """Return the export `aisle/exports/<name>.py` with its options.
+
+    Raises
+    ------
+    AisleError
+        If there is no such file, or an option is unknown or wrong.
+    """
+    known = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+    if name not in known:
+        raise AisleError(f"export must be one of {some(known, 99)}, not {name!r}")
+    factory = importlib.import_module(f"aisle.exports.{name}").Export
+    try:
+        return TypeAdapter(factory).validate_python(options)
+    except ValidationError as error:
+        wrong = some((f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()), 99)
+        raise AisleError(f"options of the export {name!r} are wrong: {wrong}") from None
+
+
+def agree(expected: np.ndarray, found: np.ndarray, what: str) -> None:
+    """Compare an exported model's result with that of the original framework.
+
+    Raises
+    ------
+    AisleError
+        If their cosine is below AGREEMENT.
+    """
+    a, b = (np.asarray(array, np.float64).ravel() for array in (expected, found))
+    cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+    if not cosine >= AGREEMENT:
+        raise AisleError(
+            f"{what}: the exported model must agree with the original (cosine {AGREEMENT}); found {cosine}"
+        )

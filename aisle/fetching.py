@@ -1,0 +1,185 @@
+"""Find or download the files of a pretrained model, and believe none without its digest."""
+
+import os
+import time
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from aisle.errors import AisleError
+from aisle.weights import WeightsFile, WeightsParams, digest
+
+TRIES = 3
+TIMEOUT = 30  # seconds without a byte
+CHUNK = 1 << 20  # bytes
+WAYS_OUT = (
+    "Three ways to supply weights: `make weights` where the official address can be reached; source: path, "
+    "with path: naming a file or folder that somebody else downloaded; source: package, naming an installed "
+    "package that carries the files. To try the pipeline without: source: random (untrained), or absent."
+)
+
+
+def store() -> Path:
+    """Return the folder of downloaded files, `.cache/weights` unless AISLE_WEIGHTS names another."""
+    return Path(os.environ.get("AISLE_WEIGHTS") or ".cache/weights")
+
+
+def find(name: str, params: WeightsParams) -> dict[str, Path]:
+    """Return the verified files of a model, downloading what is not in the store.
+
+    Parameters
+    ----------
+    name
+        Entry of params.yaml: weights.
+    params
+        That entry; with `source: random`, only files that an installed package carries are looked for.
+
+    Raises
+    ------
+    AisleError
+        If a file is missing, has another digest than params.yaml says, is not to be had, or params.yaml does
+        not say a digest. It names the file and the ways out.
+    """
+    found = {}
+    for file_name, file in params.files.items():
+        if params.source == "random" and not (file.package and params.package):
+            continue
+        path = _locate(name, file_name, file, params)
+        if file.sha256 is None:
+            how = "`make weights` records it"
+            if params.source != "official":
+                how = f"this file's is {digest(path)}; if you trust it, write that there"
+            raise AisleError(
+                f"weights.{name}.files.{file_name}.sha256 must be in params.yaml; it is null. {how}"
+            )
+        verify(path, file, f"{name}: {path}")
+        found[file_name] = path
+    return found
+
+
+def _locate(name: str, file_name: str, file: WeightsFile, params: WeightsParams) -> Path:
+    if params.source == "path":
+        if not params.path:
+            raise AisleError(f"weights.{name}.path must name a file or folder with source: path; it is null")
+        given = Path(params.path)
+        path = given / file_name if given.is_dir() else given
+        if not path.is_file():
+            raise AisleError(f"{name}: {path} must be a file; there is none. {WAYS_OUT}")
+        return path
+    if params.source in ("package", "random"):
+        return _packaged(name, file_name, file, params)
+    if file.sha256 is None:
+        raise AisleError(
+            f"weights.{name}.files.{file_name}.sha256 must be in params.yaml; it is null. `make weights` "
+            "downloads the file and records it."
+        )
+    return download(name, file_name, file)
+
+
+def _packaged(name: str, file_name: str, file: WeightsFile, params: WeightsParams) -> Path:
+    if not params.package or not file.package:
+        raise AisleError(
+            f"weights.{name} must name the package that carries {file_name} with source: package"
+        )
+    wanted = f"{params.package.name}=={params.package.version}"
+    try:
+        carrier = distribution(params.package.name)
+    except PackageNotFoundError:
+        raise AisleError(f"{name}: {wanted} must be installed; it is not. {WAYS_OUT}") from None
+    if carrier.version != params.package.version:
+        raise AisleError(f"{name}: {wanted} must be installed, not version {carrier.version}")
+    path = Path(str(carrier.locate_file(file.package)))
+    if not path.is_file():
+        raise AisleError(f"{name}: {wanted} must carry {file.package}; it does not. {WAYS_OUT}")
+    return path
+
+
+def verify(path: Path, file: WeightsFile, what: str) -> None:
+    """Compare a file with the digests that params.yaml states.
+
+    Raises
+    ------
+    AisleError
+        If one differs.
+    """
+    for algorithm, wanted in (("sha256", file.sha256), ("md5", file.md5)):
+        if wanted and (found := digest(path, algorithm)) != wanted:
+            raise AisleError(
+                f"{what} must have {algorithm} {wanted}, not {found} ({path.stat().st_size:,} bytes): it is "
+                f"damaged, cut short or another file. Delete it or correct params.yaml. {WAYS_OUT}"
+            )
+
+
+def download(name: str, file_name: str, file: WeightsFile) -> Path:
+    """Return a file of the store, downloaded from its official address unless it is there.
+
+    A broken download goes on where it stopped. The file gets its name only when it is whole and its digests
+    are right; what turns out wrong is deleted.
+
+    Raises
+    ------
+    AisleError
+        If the address cannot be reached, or gives another file.
+    """
+    target = store() / name / file_name
+    if target.is_file():
+        return target
+    if not file.url:
+        raise AisleError(
+            f"weights.{name}.files.{file_name}.url must be in params.yaml; it is null. {WAYS_OUT}"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            _get(file.url, part, f"{name}/{file_name}")
+            break
+        except (requests.RequestException, OSError) as error:
+            if not left or isinstance(error, requests.HTTPError):
+                part.unlink(missing_ok=True)
+                _remove_empty(target.parent)
+                raise AisleError(
+                    f"{name}: {file.url} must give {file_name}; it does not: {_reason(error)}. {WAYS_OUT}"
+                ) from None
+            time.sleep(1)
+    try:
+        verify(part, file, f"{name}: {file_name} from {file.url}")
+    except AisleError:
+        part.unlink()
+        _remove_empty(target.parent)
+        raise
+    return part.replace(target)
+
+
+def _get(url: str, part: Path, label: str) -> None:
+    have = part.stat().st_size if part.is_file() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()
+            raise requests.ConnectionError(f"the {have:,} bytes already here are no beginning of it")
+        answer.raise_for_status()
+        resumed = answer.status_code == requests.codes.partial_content
+        length = int(answer.headers.get("Content-Length") or 0)
+        have = have if resumed else 0
+        bar = tqdm(
+            desc=label, total=have + length or None, initial=have, unit="B", unit_scale=True, disable=None
+        )
+        with bar, part.open("ab" if resumed else "wb") as file:
+            for chunk in answer.iter_content(CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+            if length and file.tell() != have + length:
+                raise requests.ConnectionError(f"only {file.tell():,} of {have + length:,} bytes came")
+
+
+def _reason(error: Exception) -> str:
+    """Return the innermost reason, which requests puts last."""
+    return " ".join(str(error).split()).rpartition("Caused by ")[2][:200]
+
+
+def _remove_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
