@@ -1,4 +1,4 @@
-"""Text: clean, tokenise, stop words, lemmas, stems, and how many words each step leaves."""
+"""Text: strip HTML, clean, tokenise, stop words, lemmas, stems, and how many words each step leaves."""
 
 import html
 import re
@@ -25,13 +25,18 @@ class TextParams(Section):
     min_token_length: int = Field(ge=1)
 
 
+def strip_html(text: str) -> str:
+    """Return the text as it came, without HTML tags and entities, whitespace collapsed to single spaces."""
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
 def clean(text: str) -> str:
     """Return text without HTML tags and entities, in lower case, punctuation replaced by single spaces.
 
     An apostrophe inside a word stays (`men's`), so that the lemmatiser can see it.
     """
-    text = html.unescape(_TAG.sub(" ", text))
-    words = _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")).split()
+    text = unicodedata.normalize("NFKC", strip_html(text))
+    words = _NOT_WORD.sub(" ", text.lower().replace("\u2019", "'")).split()
     return " ".join(word for word in (word.strip("'") for word in words) if word)
 
 
@@ -59,16 +64,17 @@ def _stemmer() -> Any:
 
 
 def preprocess(texts: Iterable[str], params: TextParams) -> Iterator[dict[str, str]]:
-    """Yield the four forms of each text, words joined by single spaces.
+    """Yield the five forms of each text, words joined by single spaces.
 
     Yields
     ------
     dict
-        clean; tokens (spaCy's English tokeniser, without stop words, punctuation, short tokens and, unless
+        raw (case and punctuation kept, for encoders with a tokeniser of their own); clean; tokens (spaCy's English tokeniser, without stop words, punctuation, short tokens and, unless
         kept, numbers); lemmas (spaCy's lookup table: no part of speech, so "better" becomes "well");
         stems (NLTK's Snowball). Token, lemma and stem lists are parallel.
     """
-    for document in _language().pipe(map(clean, texts), batch_size=256):
+    pairs = ((clean(text), strip_html(text)) for text in texts)
+    for document, raw in _language().pipe(pairs, as_tuples=True, batch_size=256):
         tokens = [
             token
             for token in document
@@ -79,6 +85,7 @@ def preprocess(texts: Iterable[str], params: TextParams) -> Iterator[dict[str, s
             and (params.keep_numbers or not _HAS_DIGIT.search(token.text))
         ]
         yield {
+            "raw": raw,
             "clean": document.text,
             "tokens": " ".join(token.text for token in tokens),
             "lemmas": " ".join(token.lemma_.lower() for token in tokens),

@@ -7,7 +7,7 @@ import pandas as pd
 from aisle.errors import AisleError
 
 FIELDS = ("title", "description", "specifications")
-FORMS = ("clean", "tokens", "lemmas", "stems")
+FORMS = ("raw", "clean", "tokens", "lemmas", "stems")
 
 
 def compose(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:

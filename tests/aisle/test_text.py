@@ -56,6 +56,21 @@ def test_broken_markup_never_raises(raw):
     assert isinstance(text.clean(raw), str)
 
 
+@pytest.mark.parametrize(
+    ("raw", "stripped"),
+    [
+        ("<p>The Red&nbsp;<b>Mug</b>,\n (10\u201d)!</p>", "The Red Mug , (10\u201d)!"),
+        ("Salt &amp; Pepper &#233;\t&ldquo;Men's&rdquo;", "Salt & Pepper é \u201cMen's\u201d"),
+        ("3 < 5 &AMP; a_b ½ \ufb01ne", "3 < 5 & a_b ½ \ufb01ne"),
+        ("<script>alert(1)</script><br>", ""),
+        ("!", "!"),
+        ("", ""),
+    ],
+)
+def test_raw_is_the_text_as_it_came_without_html(raw, stripped):
+    assert text.strip_html(raw) == forms(raw)["raw"] == stripped
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("raw", ["http://shop.example/?a=1&b=2", "a&b.html", "<"])
 def test_a_text_that_looks_like_an_address_is_no_warning(raw):
@@ -95,6 +110,7 @@ def test_the_lists_are_parallel_and_in_order():
         f"Wooden tables {i} with drawers, children's 5.5 toys & e-mail don't can't {i}x" for i in range(300)
     ]
     results = list(text.preprocess(raw, PARAMS))
+    assert [result["raw"] for result in results] == raw
     assert [result["clean"].split()[2] for result in results] == [str(i) for i in range(300)]
     for result in results:
         assert len(result["tokens"].split()) == len(result["lemmas"].split()) == len(result["stems"].split())
@@ -131,7 +147,7 @@ def test_compose(table, fields, form, texts):
 
 
 @pytest.mark.parametrize(
-    ("fields", "form", "name"), [(["brand"], "clean", "brand_clean"), (["title"], "raw", "title_raw")]
+    ("fields", "form", "name"), [(["brand"], "clean", "brand_clean"), (["title"], "words", "title_words")]
 )
 def test_compose_names_what_is_not_there(table, fields, form, name):
     with pytest.raises(AisleError) as error:

@@ -48,7 +48,7 @@ def test_a_product_without_a_word_has_no_vector(table):
     [
         ({"options": {"min_df": 3}}, "bow"),
         ({"fields": ["brand"]}, "brand_lemmas"),
-        ({"form": "raw"}, "title_raw"),
+        ({"form": "words"}, "title_words"),
         ({"encoder": "bwo"}, "'bwo'"),
         ({"options": {"max_feature": 1}}, "max_feature"),
         ({"options": {"max_features": 0}}, "max_features"),

@@ -27,9 +27,11 @@ def ran():
 
 def test_the_text_table(ran):
     table, _, _ = ran
-    fields, forms = ("title", "description", "specifications"), ("clean", "tokens", "lemmas", "stems")
+    fields, forms = ("title", "description", "specifications"), ("raw", "clean", "tokens", "lemmas", "stems")
     assert list(table.columns) == ["product_id", *(f"{field}_{form}" for field in fields for form in forms)]
     first = table.iloc[0]
+    assert first["title_raw"] == "The Red Mugs" and first["description_raw"] == "Two mugs & a box."
+    assert first["specifications_raw"] == "Colour red . steel"
     assert first["title_clean"] == "the red mugs" and first["title_lemmas"] == "red mug"
     assert first["description_clean"] == "two mugs a box" and first["description_lemmas"] == "mug box"
     assert first["specifications_clean"] == "colour red steel"
