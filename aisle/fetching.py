@@ -171,8 +171,6 @@ def _get(url: str, part: Path, label: str) -> None:
             for chunk in answer.iter_content(CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))
-            if length and file.tell() != have + length:
-                raise requests.ConnectionError(f"only {file.tell():,} of {have + length:,} bytes came")
 
 
 def _reason(error: Exception) -> str:

@@ -74,14 +74,16 @@ class Runtime:
         Items are taken as requests become free, so they may be made while others are computed.
         """
         free, busy, rows = deque(self._requests), deque[Any](), []
-        for item in items:
-            if not free:
+        try:
+            for item in items:
+                if not free:
+                    rows.append(self._result(busy, free))
+                request = free.popleft()
+                request.start_async({0: item}, share_inputs=False)
+                busy.append(request)
+        finally:  # an item that cannot be made leaves no request at work
+            while busy:
                 rows.append(self._result(busy, free))
-            request = free.popleft()
-            request.start_async({0: item}, share_inputs=False)
-            busy.append(request)
-        while busy:
-            rows.append(self._result(busy, free))
         return np.stack(rows)
 
     @staticmethod

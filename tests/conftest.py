@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from aisle import cli
+from aisle import cli, weights
 from aisle.params import read_yaml
 
 REPO = Path(__file__).parents[1]
@@ -112,6 +112,7 @@ class Workspace:
         """Return the flags of a stage, as in dvc.yaml but inside this folder."""
         features = {"descriptors": "image"}.get(item, "text")
         fusion = self.params["fusions"].get(item, {})
+        encoder = (self.params["encoders"]["text"] | self.params["encoders"]["image"]).get(item, {})
         flags = {
             "ingest": {
                 "table": "products.csv",
@@ -139,8 +140,18 @@ class Workspace:
                 "pairs": "data/near_duplicates.csv",
                 "metrics": "metrics/folds.json",
             },
-            "embed_text": {"texts": "data/text.parquet", "output": f"features/text/{item}.parquet"},
-            "embed_images": {"pictures": "data/images.parquet", "output": f"features/image/{item}.parquet"},
+            "fetch_weights": {"output": f"models/pretrained/{item}"},
+            "embed_text": {
+                "texts": "data/text.parquet",
+                "weights": f"models/pretrained/{encoder.get('weights')}",
+                "output": f"features/text/{item}.parquet",
+                "metrics": f"metrics/embed_text/{item}.json",
+            },
+            "embed_images": {
+                "pictures": "data/images.parquet",
+                "weights": f"models/pretrained/{encoder.get('weights')}",
+                "output": f"features/image/{item}.parquet",
+            },
             "cluster": {
                 "features": f"features/{features}/{item}.parquet",
                 "folds": "data/folds.parquet",
@@ -196,6 +207,7 @@ class Workspace:
         """Run every stage but the report."""
         for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
             self.run(name)
+        self.run("fetch_weights", "none")
         for item in self.params["encoders"]["text"]:
             self.run("embed_text", item)
         for item in self.params["encoders"]["image"]:
@@ -208,6 +220,7 @@ class Workspace:
 
 
 ITEM_OPTION = {
+    "fetch_weights": "weights",
     "embed_text": "encoder",
     "embed_images": "encoder",
     "cluster": "feature-set",
@@ -222,6 +235,14 @@ def repo() -> Path:
 
 
 @pytest.fixture(scope="session")
+def no_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of models/pretrained/ for encoders that need no weights."""
+    folder = tmp_path_factory.mktemp("none")
+    weights.write(weights.Weights(weights.NONE, "none"), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def small_params() -> dict[str, Any]:
     """Return the repository's own params, with fewer models, seeds and resamples. Copy before a change."""
     params = read_yaml(REPO / "params.yaml")
@@ -230,6 +251,8 @@ def small_params() -> dict[str, Any]:
     params["folds"]["n_repeats"] = 2
     params["fusions"]["late_fusion"]["picture_weight"] = 0.5
     params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
+    params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
+    params["zero_shot"] = {}
     params["feature_sets"] = {name: params["feature_sets"][name] for name in ("tfidf", "descriptors")}
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     return params

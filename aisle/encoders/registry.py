@@ -49,8 +49,8 @@ def create(modality: str, params: EncoderParams, weights: str | Path) -> Any:
     if params.encoder not in known:
         raise AisleError(f"encoder must be one of {some(known, 99)} for {modality}, not {params.encoder!r}")
     factory = importlib.import_module(f"aisle.encoders.{modality}.{params.encoder}").Encoder
-    accepted = set(inspect.signature(factory).parameters)
-    options = sorted(accepted - {"weights"})
+    accepted = list(inspect.signature(factory).parameters)
+    options = [name for name in accepted if name != "weights"]
     if unknown := sorted(set(params.options) - set(options)):
         raise AisleError(
             f"options of the {modality} encoder {params.encoder!r} must be among {some(options, 99)}; "

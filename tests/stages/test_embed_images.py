@@ -21,7 +21,7 @@ from stages import embed_images
 
 REPO = Path(__file__).parents[2]
 TWINS = 1  # products of the built catalogue whose picture is another's
-PARAMS = EncoderParams(encoder="descriptors", options={"blocks": ["colour", "lbp"]})
+PARAMS = EncoderParams(encoder="descriptors", weights="none", options={"blocks": ["colour", "lbp"]})
 
 
 @pytest.fixture
@@ -33,10 +33,16 @@ def pictures(built, tmp_path):
     return tmp_path / "images.parquet"
 
 
+@pytest.fixture
+def encode(no_weights):
+    """Return the stage's `run` for encoders without pretrained weights."""
+    return lambda pictures, params: embed_images.run(pictures, params, no_weights)
+
+
 @pytest.mark.parametrize("batch", [1, 7, 60, 64])
-def test_row_i_is_of_picture_i_in_any_batches(pictures, monkeypatch, batch):
+def test_row_i_is_of_picture_i_in_any_batches(pictures, monkeypatch, batch, encode):
     monkeypatch.setattr(embed_images, "BATCH", batch)
-    ids, vectors = embed_images.run(pictures, PARAMS)
+    ids, vectors = encode(pictures, PARAMS)
     table = tables.read(pictures)
     assert ids == list(table["product_id"]) and vectors.shape == (60, 42)
     assert list(np.flatnonzero(np.isnan(vectors).any(axis=1))) == [0, 33]
@@ -55,9 +61,9 @@ def test_row_i_is_of_picture_i_in_any_batches(pictures, monkeypatch, batch):
         ("descriptors", {"colours": 3}, "colours"),
     ],
 )
-def test_wrong_params_are_a_clear_error(pictures, encoder, options, told):
+def test_wrong_params_are_a_clear_error(pictures, encoder, options, told, encode):
     with pytest.raises(AisleError, match=told):
-        embed_images.run(pictures, EncoderParams(encoder=encoder, options=options))
+        encode(pictures, EncoderParams(encoder=encoder, weights="none", options=options))
 
 
 def test_the_feature_file(built):

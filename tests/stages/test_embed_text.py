@@ -21,25 +21,38 @@ def table():
     )
 
 
+@pytest.fixture
+def encode(no_weights):
+    """Return the stage's `run` for encoders without pretrained weights."""
+    return lambda table, params: embed_text.run(table, params, no_weights)[0]
+
+
 def params(**changes):
     return embed_text.TextEncoderParams(
-        **{"encoder": "bow", "fields": ["title"], "form": "lemmas", "options": {"min_df": 1}} | changes
+        **{
+            "encoder": "bow",
+            "weights": "none",
+            "fields": ["title"],
+            "form": "lemmas",
+            "options": {"min_df": 1},
+        }
+        | changes
     )
 
 
-def test_counts_of_the_named_fields(table):
-    vectors = embed_text.run(table, params())
+def test_counts_of_the_named_fields(table, encode):
+    vectors = encode(table, params())
     assert vectors.dtype == np.float32
     np.testing.assert_array_equal(vectors[:2], [[0, 1, 1], [1, 0, 1]])  # clock, mug, red
-    both = embed_text.run(table, params(fields=["title", "description"]))
+    both = encode(table, params(fields=["title", "description"]))
     np.testing.assert_array_equal(both[:2], [[0, 0, 2, 1], [2, 1, 0, 1]])
-    assert embed_text.run(table, params(form="clean"))[0].sum() == 3
+    assert encode(table, params(form="clean"))[0].sum() == 3
 
 
-def test_a_product_without_a_word_has_no_vector(table):
+def test_a_product_without_a_word_has_no_vector(table, encode):
     """As the contract of feature files says: NaN where the product has no such input."""
     for encoder in ("bow", "tfidf"):
-        vectors = embed_text.run(table, params(encoder=encoder))
+        vectors = encode(table, params(encoder=encoder))
         assert np.isnan(vectors[2]).all() and np.isfinite(vectors[:2]).all()
 
 
@@ -55,14 +68,14 @@ def test_a_product_without_a_word_has_no_vector(table):
         ({"options": {"min_df": "many"}}, "min_df"),
     ],
 )
-def test_what_cannot_be_encoded_is_a_clear_error(table, changes, told):
+def test_what_cannot_be_encoded_is_a_clear_error(table, changes, told, encode):
     with pytest.raises(AisleError, match=told):
-        embed_text.run(table, params(**changes))
+        encode(table, params(**changes))
 
 
-def test_texts_without_a_word_are_a_clear_error(table):
+def test_texts_without_a_word_are_a_clear_error(table, encode):
     with pytest.raises(AisleError, match="words"):
-        embed_text.run(table.assign(title_lemmas=""), params())
+        encode(table.assign(title_lemmas=""), params())
 
 
 def test_the_feature_file(built):
@@ -98,29 +111,29 @@ class Lengths:
 def lengths(monkeypatch, tmp_path):
     """Return the encoder that every entry of params.yaml now stands for, and an item cache for it."""
     encoder = Lengths()
-    monkeypatch.setattr(embed_text.registry, "create", lambda modality, params: encoder)
+    monkeypatch.setattr(embed_text.registry, "create", lambda modality, params, weights: encoder)
     monkeypatch.setattr(embed_text, "BATCH", 2)
     monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
     return encoder
 
 
-def test_an_encoder_that_learns_nothing_is_asked_once_for_each_text(table, lengths):
+def test_an_encoder_that_learns_nothing_is_asked_once_for_each_text(table, lengths, encode):
     table = pd.concat([table, table.iloc[:1].assign(product_id="d")], ignore_index=True)
     right = [[7, 2], [9, 2], [np.nan, np.nan], [7, 2]]
-    np.testing.assert_array_equal(embed_text.run(table, params()), right)
+    np.testing.assert_array_equal(encode(table, params()), right)
     assert lengths.batches == [["red mug", "red clock"]]
     more = pd.concat([table, table.iloc[:1].assign(title_lemmas="a b c")], ignore_index=True)
-    vectors = embed_text.run(more, params())
+    vectors = encode(more, params())
     np.testing.assert_array_equal(vectors, [*right, [5, 3]])
     assert vectors.dtype == np.float32 and lengths.batches[1:] == [["a b c"]]
 
 
-def test_without_any_text_there_is_no_vector_and_no_error(table, lengths):
-    assert np.isnan(embed_text.run(table.assign(title_lemmas=""), params())).all()
+def test_without_any_text_there_is_no_vector_and_no_error(table, lengths, encode):
+    assert np.isnan(encode(table.assign(title_lemmas=""), params())).all()
 
 
-def test_an_encoder_that_learns_is_fitted_on_all_texts(table, monkeypatch, tmp_path):
+def test_an_encoder_that_learns_is_fitted_on_all_texts(table, monkeypatch, tmp_path, encode):
     monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
-    first = embed_text.run(table, params(encoder="tfidf"))
-    assert embed_text.run(table.iloc[:1], params(encoder="tfidf")).shape[1] < first.shape[1]
+    first = encode(table, params(encoder="tfidf"))
+    assert encode(table.iloc[:1], params(encoder="tfidf")).shape[1] < first.shape[1]
     assert not (tmp_path / "items").exists()

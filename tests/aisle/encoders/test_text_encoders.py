@@ -20,7 +20,8 @@ NAMES = ["bow", "tfidf"]
 
 
 def encoder(name, **options):
-    return registry.create("text", registry.EncoderParams(encoder=name, options={"min_df": 1} | options))
+    options = {"min_df": 1} | options
+    return registry.create("text", registry.EncoderParams(encoder=name, weights="none", options=options), "")
 
 
 @pytest.mark.parametrize(
@@ -36,13 +37,16 @@ def encoder(name, **options):
             ["max_feature", "max_features, min_df, ngram_range"],
         ),
         ("text", {"encoder": "tfidf", "options": {"vocabulary": ["a"]}}, ["vocabulary", "max_features"]),
+        ("text", {"encoder": "bow", "weights": "minilm"}, ["'minilm'", "'bow'", "none"]),
+        ("text", {"encoder": "transformer"}, ["'transformer'", "found none"]),
+        ("image", {"encoder": "clip", "weights": "c", "options": {"weights": "x"}}, ["weights", "precision"]),
         ("image", {"encoder": "descriptors", "options": {"height": 3}}, ["height", "side, blocks"]),
         ("image", {"encoder": "descriptors", "options": {"blocks": ["lpb"]}}, ["lpb", "colour, lbp, glcm"]),
     ],
 )
 def test_what_is_unknown_is_named_with_the_choices(modality, params, told):
     with pytest.raises(AisleError) as error:
-        registry.create(modality, registry.EncoderParams(**params))
+        registry.create(modality, registry.EncoderParams(**{"weights": "none"} | params), "folder")
     assert all(part in str(error.value) for part in told), str(error.value)
 
 
