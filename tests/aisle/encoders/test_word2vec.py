@@ -98,7 +98,7 @@ print(sha256(Encoder(50, epochs=3, sg=int(sys.argv[1])).fit_transform(texts).tob
 
 @pytest.mark.parametrize("sg", [0, 1])
 def test_the_same_bytes_in_two_processes(sg):
-    """Python's hash of a string, which gensim takes by default, differs between them."""
+    """Python's hash of a string, in which sets and gensim's default would follow it, differs between them."""
     digests = [
         subprocess.run(
             [sys.executable, "-c", CODE, str(sg)],
