@@ -95,5 +95,5 @@ class Encoder(TransformerMixin, BaseEstimator):
 
 
 def _hash(word: str) -> int:
-    """Return the same number in each process, unlike Python's hash, gensim's default (unused by gensim 4.4)."""
+    """Return the same number in each process; gensim's default is Python's hash (unused by gensim 4.4)."""
     return crc32(word.encode())
