@@ -69,8 +69,9 @@ def preprocess(texts: Iterable[str], params: TextParams) -> Iterator[dict[str, s
     Yields
     ------
     dict
-        raw (case and punctuation kept, for encoders with a tokeniser of their own); clean; tokens (spaCy's English tokeniser, without stop words, punctuation, short tokens and, unless
-        kept, numbers); lemmas (spaCy's lookup table: no part of speech, so "better" becomes "well");
+        raw (case and punctuation kept, for encoders with a tokeniser of their own); clean; tokens (spaCy's
+        English tokeniser, without stop words, punctuation, short tokens and, unless kept, numbers); lemmas
+        (spaCy's lookup table: no part of speech, so "better" becomes "well");
         stems (NLTK's Snowball). Token, lemma and stem lists are parallel.
     """
     pairs = ((clean(text), strip_html(text)) for text in texts)

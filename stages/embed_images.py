@@ -2,9 +2,11 @@
 
 Inputs: data/images.parquet; the encoder's folder of models/pretrained/.
 Output: features/image/<encoder>.parquet, one row per product: a float32 vector, NaN without a picture.
-A picture that the encoder has met before costs nothing: see aisle/cache.py.
+With an encoder that learns nothing, a picture met before costs nothing: see aisle/cache.py. One that learns
+(a codebook) is fitted on all pictures here: for clustering, which has no test set.
 """
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from tqdm import tqdm
 from aisle import cli, features, tables, weights
 from aisle.cache import ItemCache
 from aisle.encoders import registry
-from aisle.encoders.image import Pictures
+from aisle.encoders.image import Pictures, decode
 from aisle.params import load_params
 
 BATCH = 64
@@ -32,6 +34,8 @@ def run(path: Path, params: registry.EncoderParams, folder: str | Path) -> tuple
         ids = file.read([tables.KEY]).column(tables.KEY).to_pylist()
         return ids, np.full((len(ids), 1), np.nan, np.float32)
     encoder = registry.create("image", params, folder)
+    if not getattr(encoder, "stateless", False):
+        encoder.fit(decoded(file, params.encoder))
     vectors = np.full((file.metadata.num_rows, len(encoder.get_feature_names_out())), np.nan, np.float32)
     ids = []
     bar = tqdm(total=len(vectors), desc=params.encoder, unit="picture", disable=None)
@@ -47,6 +51,14 @@ def run(path: Path, params: registry.EncoderParams, folder: str | Path) -> tuple
             ids += batch.column(tables.KEY).to_pylist()
             progress.update(len(pictures))
     return ids, vectors
+
+
+def decoded(file: pq.ParquetFile, name: str) -> Iterator[np.ndarray]:
+    """Yield the pictures there are, decoded one at a time: an encoder that learns keeps what it needs."""
+    rows = (row for batch in file.iter_batches(BATCH, columns=["picture"]) for row in batch.column(0))
+    for row in tqdm(rows, desc=f"{name}: fit", total=file.metadata.num_rows, unit="picture", disable=None):
+        if row.is_valid:
+            yield decode(row.as_py())
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 Input: data/products.parquet.
 Outputs: data/text.parquet, one row per product, columns <field>_<form> for the fields title, description,
-specifications (keys and values) and the forms raw, clean, tokens, lemmas, stems; data/text_statistics.csv, one
-row per product and field: words_before, words_after, reduction; metrics/text.json, their totals.
+specifications (keys and values) and the forms raw, clean, tokens, lemmas, stems; data/text_statistics.csv,
+one row per product and field: words_before, words_after, reduction; metrics/text.json, their totals.
 """
 
 from typing import Any

@@ -250,6 +250,7 @@ def small_params() -> dict[str, Any]:
     params["evaluation"]["n_bootstrap"] = 200
     params["folds"]["n_repeats"] = 2
     params["fusions"]["late_fusion"]["picture_weight"] = 0.5
+    params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
     params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
     params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
     params["zero_shot"] = {}

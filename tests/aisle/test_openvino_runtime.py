@@ -1,4 +1,4 @@
-"""aisle/openvino_runtime.py: rows in the items' order, each of its item alone, made while others are computed."""
+"""aisle/openvino_runtime.py: rows in order, each of its item alone, made while others are computed."""
 
 import threading
 

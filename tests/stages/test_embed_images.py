@@ -10,10 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from aisle import cache, features, tables
+from aisle.encoders.image import visual_words
 from aisle.encoders.image.descriptors import Encoder
 from aisle.encoders.registry import EncoderParams
 from aisle.errors import AisleError
@@ -51,6 +53,30 @@ def test_row_i_is_of_picture_i_in_any_batches(pictures, monkeypatch, batch, enco
     for i in (1, 34, 59):
         decoded = np.asarray(Image.open(io.BytesIO(table["picture"][i])))
         np.testing.assert_array_equal(vectors[i], encoder.transform([decoded])[0])
+
+
+@pytest.mark.parametrize("batch", [7, 64])
+def test_an_encoder_that_learns_is_fitted_on_the_pictures_there_are(
+    pictures, monkeypatch, store, batch, encode
+):
+    monkeypatch.setattr(embed_images, "BATCH", batch)
+    options = {"n_words": 4, "max_keypoints": 20, "side": 96}
+    ids, vectors = encode(pictures, EncoderParams(encoder="visual_words", weights="none", options=options))
+    table = tables.read(pictures)
+    present = [i for i in range(60) if i not in (0, 33)]
+    assert ids == list(table["product_id"]) and vectors.shape == (60, 8)
+    assert list(np.flatnonzero(np.isnan(vectors).any(axis=1))) == [0, 33]
+    decoded = [np.asarray(Image.open(io.BytesIO(table["picture"][i]))) for i in present]
+    np.testing.assert_array_equal(vectors[present], visual_words.Encoder(**options).fit_transform(decoded))
+    assert not store.exists()  # each vector depends on all pictures
+
+
+def test_a_picture_is_decoded_when_the_encoder_that_learns_asks_for_it(pictures, monkeypatch):
+    asked = []
+    monkeypatch.setattr(embed_images, "decode", lambda picture: asked.append(picture) or picture)
+    learning = embed_images.decoded(pq.ParquetFile(pictures), "visual_words")
+    next(learning), next(learning)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(
@@ -116,6 +142,7 @@ def test_ten_new_products_cost_ten_encodings_and_give_the_bytes_of_a_cold_run(
 KILLED = """
 import time
 from aisle import cli
+from aisle.encoders.image import visual_words
 from aisle.encoders.image.descriptors import Encoder
 from stages import embed_images
 

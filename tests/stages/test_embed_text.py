@@ -137,3 +137,11 @@ def test_an_encoder_that_learns_is_fitted_on_all_texts(table, monkeypatch, tmp_p
     first = encode(table, params(encoder="tfidf"))
     assert encode(table.iloc[:1], params(encoder="tfidf")).shape[1] < first.shape[1]
     assert not (tmp_path / "items").exists()
+
+
+def test_a_product_whose_words_are_all_rare_has_no_vector(table, encode):
+    """It is as unknown to word2vec as one without text; no vector is better than a wrong one."""
+    table["title_lemmas"] = ["red mug red", "red mug", "clock"]
+    vectors = encode(table, params(encoder="word2vec", options={"vector_size": 4, "epochs": 1}))
+    assert vectors.shape == (3, 4) and vectors.dtype == np.float32
+    assert np.isnan(vectors).all(axis=1).tolist() == [False, False, True]

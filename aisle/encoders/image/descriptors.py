@@ -1,4 +1,8 @@
-"""Hand-made picture descriptors: colour, texture and layout, in named blocks."""
+"""Hand-made picture descriptors: colour, texture and layout, in named blocks.
+
+They learn nothing, so they are kept item by item (aisle/cache.py), and a classifier may read those of all
+products without having seen its test set. What learns a codebook from the pictures is in visual_words.py.
+"""
 
 from collections.abc import Callable, Sequence
 

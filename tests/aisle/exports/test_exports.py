@@ -229,7 +229,9 @@ def test_a_saved_model_of_an_archive(saved_model, tmp_path):
     assert list(use.Encoder(str(out)).get_feature_names_out())[:2] == ["use_0", "use_1"]
 
 
-@pytest.mark.parametrize(("content", "told"), [(None, "of a SavedModel"), ("other.txt", r"saved_model\.pb at")])
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "of a SavedModel"), ("other.txt", r"saved_model\.pb at")]
+)
 def test_an_archive_without_a_saved_model(tmp_path, content, told):
     archive = tmp_path / "use.tar.gz"
     archive.write_bytes(b"not an archive")
@@ -285,5 +287,5 @@ def test_an_export_that_disagrees_is_an_error():
     right = np.arange(5.0)
     exports.agree(right, right * 2, "x")
     for wrong in (right[::-1], right * 0, right * np.nan):
-        with np.errstate(invalid="ignore"), pytest.raises(AisleError, match="x: .* must agree"):
+        with np.errstate(invalid="ignore"), pytest.raises(AisleError, match=r"x: .* must agree"):
             exports.agree(right, wrong, "x")
