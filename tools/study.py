@@ -21,7 +21,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from aisle import cache
+from aisle import cache, fetching
 from aisle.catalogue import CatalogueParams
 from aisle.cli import run
 from aisle.errors import AisleError
@@ -40,8 +40,17 @@ HEADLINE = {
     "floor_accuracy": ("evaluate", "<floor>", "cv_accuracy"),
     "floor_accuracy_low": ("evaluate", "<floor>", "cv_accuracy_low"),
     "floor_accuracy_high": ("evaluate", "<floor>", "cv_accuracy_high"),
+    **{
+        f"ari_{name}{suffix}": ("cluster", name, f"ari{suffix}")
+        for name in ("minilm", "mobilenet_v2", "text_picture", "tfidf", "word2vec")
+        for suffix in ("", "_sd")
+    },
 }
 """Flat name of each headline figure to its place in the nested metrics; `<floor>` is the floor's name."""
+
+
+WHOLE = ("columns", "category", "files")
+"""Mappings of params.yaml that a catalogue replaces, for one with another's keys would be neither."""
 
 
 def find_mapping(catalogue: Path, mapping: str | None) -> Path:
@@ -60,7 +69,7 @@ def find_mapping(catalogue: Path, mapping: str | None) -> Path:
 
 
 def merge(base: dict[str, Any], override: dict[str, Any], where: str = "") -> None:
-    """Override `base` in place, section by section; `columns` and `category` are replaced as a whole.
+    """Override `base` in place, section by section; what `WHOLE` names is replaced as a whole.
 
     Raises
     ------
@@ -70,7 +79,7 @@ def merge(base: dict[str, Any], override: dict[str, Any], where: str = "") -> No
     for key, value in override.items():
         if not where and key not in base:
             raise AisleError(f"mapping: '{key}' must be a section of params.yaml: {', '.join(base)}")
-        if isinstance(value, dict) and isinstance(base.get(key), dict) and key not in ("columns", "category"):
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and key not in WHOLE:
             merge(base[key], value, f"{where}{key}.")
         else:
             base[key] = value
@@ -106,9 +115,15 @@ def write_params(workspace: Path, catalogue: Path, mapping: Path) -> str:
     override["catalogue"] = {"name": catalogue.resolve().name, **override["catalogue"]}
     section = check(override["catalogue"], CatalogueParams, f"{mapping}: catalogue")
     target = workspace / section.name
-    for key in ("table", "images"):  # relative to the catalogue's folder
-        path = os.path.relpath(catalogue.resolve() / getattr(section, key), target.resolve())
-        override["catalogue"][key] = Path(path).as_posix()
+
+    def moved(path: str) -> str:  # relative to the catalogue's folder
+        return Path(os.path.relpath(catalogue.resolve() / path, target.resolve())).as_posix()
+
+    for key in ("table", "images"):
+        override["catalogue"][key] = moved(getattr(section, key))
+    for entry in (override.get("weights") or {}).values():
+        if entry.get("path"):
+            entry["path"] = moved(entry["path"])
     merge(params, override)
     target.mkdir(parents=True, exist_ok=True)
     with (target / "params.yaml").open("w", encoding="utf-8") as file:
@@ -189,6 +204,7 @@ def main() -> None:
     workspace = args.workspaces / name
     prepare(workspace)
     os.environ["AISLE_CACHE"] = str(cache.folder(ROOT) or "off")
+    os.environ["AISLE_WEIGHTS"] = str(ROOT / fetching.store())
     call("dvc", "repro", cwd=workspace)
     identity = ("-c", "user.name=aisle", "-c", "user.email=aisle@localhost")
     revision = call("git", "rev-parse", "--short", "HEAD", cwd=ROOT, capture=True)

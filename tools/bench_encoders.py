@@ -1,0 +1,336 @@
+"""Measure the encoders against their frameworks, in one run; write docs/benchmarks/encoders.json.
+
+Machines are noisy, so each comparison takes turns within one process and gives a ratio of medians: pictures a
+second of each backbone against Keras `model.predict` at batch 8 (CLIP: against open_clip at batch 8), texts
+a second against sentence-transformers' plain `encode`, both from decoded pictures and raw texts; the share
+of the processor's own matrix-multiply rate that the backbone's multiplications reach; cosine of the result
+to the framework's; and what 10 new products cost, by running the embedding stages as they stand in dvc.yaml.
+Weights are random where params.yaml says nothing else: speed does not depend on them. Run it on an idle
+machine.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aisle import cli, features, tables
+from aisle.errors import AisleError
+from aisle.params import load_params, read_yaml
+from aisle.weights import WeightsParams
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "docs" / "benchmarks" / "encoders.json"
+BATCH = 8
+"""Of Keras and open_clip, as in the study."""
+NEW = 10
+"""Products that are added."""
+
+
+def turns(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each way; they take turns, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if number:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: median(each) for name, each in seconds.items()}
+
+
+def multiplications(path: Path) -> float:
+    """Return the floating-point operations (2 per multiply-add) of a static OpenVINO model's products."""
+    from aisle.openvino_runtime import core
+
+    total = 0.0
+    for node in core().read_model(path).get_ops():
+        name = node.get_type_name()
+        if name in ("Convolution", "GroupConvolution"):
+            kernel = list(node.input_value(1).get_shape())
+            total += 2 * np.prod(list(node.get_output_shape(0))) * np.prod(kernel[-3:])
+        elif name == "MatMul":
+            inner = node.input_value(0).get_shape()[-2 if node.get_attributes()["transpose_a"] else -1]
+            total += 2 * np.prod(list(node.get_output_shape(0))) * inner
+    return float(total)
+
+
+def peak(rounds: int) -> dict[str, float]:
+    """Return the rate of large matrix products, floating-point operations a second, in fp32 and bf16."""
+    import torch
+
+    side = 2048
+    rates = {}
+    for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        left, right = (torch.ones(side, side, dtype=kind) for _ in range(2))
+        rates[name] = 2 * side**3 / turns({name: lambda a=left, b=right: a @ b}, 5 * rounds)[name]  # type: ignore[misc]
+    return rates
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the least cosine of a row of `a` to that of `b`."""
+    a, b = a.reshape(len(a), -1).astype(float), b.reshape(len(b), -1).astype(float)
+    return float((np.sum(a * b, 1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
+
+
+def compare(
+    folder: Path,
+    ours: Mapping[str, Callable[[], np.ndarray]],
+    theirs: Callable[[], np.ndarray],
+    n: int,
+    rounds: int,
+    model: str,
+) -> dict[str, Any]:
+    """Return rates, ratios, cosines and the model's operations of one encoder."""
+    seconds = turns({"framework": theirs, **ours}, rounds)
+    right = theirs()
+    return {
+        "items_per_second": {name: round(n / each, 2) for name, each in seconds.items()},
+        "ratio": {name: round(seconds["framework"] / seconds[name], 3) for name in ours},
+        "cosine": {name: round(cosine(way(), right), 6) for name, way in ours.items()},
+    } | ({"gflop_per_item": round(multiplications(folder / model) / 1e9, 3)} if model else {})
+
+
+def precisions() -> list[str]:
+    """Return the precisions of this processor."""
+    from aisle.openvino_runtime import core
+
+    return ["fp32", "bf16"] if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else ["fp32"]
+
+
+def backbone(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
+    """Compare a Keras backbone with its export (random weights)."""
+    from PIL import Image
+
+    from aisle import weights
+    from aisle.encoders.image.keras_backbone import Encoder
+    from aisle.exports.keras_backbone import Export, build
+
+    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
+    export = Export(**params.options)
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        weights.write(weights.describe(params, export.export({}, 0, folder), folder), folder)
+        model = build(export.architecture, export.side, None, 0)
+        size = (export.side, export.side)
+
+        def keras() -> np.ndarray:
+            resized = [Image.fromarray(each).resize(size, Image.Resampling.BILINEAR) for each in pictures]
+            batch = np.stack([np.asarray(each, np.float32) for each in resized])
+            return model.predict(batch, batch_size=BATCH, verbose=0)
+
+        encoders = {each: Encoder(text, "none", each) for each in precisions()}
+        ours = {each: partial(one.transform, pictures) for each, one in encoders.items()}
+        return compare(folder, ours, keras, len(pictures), rounds, "model.xml")
+
+
+def clip(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
+    """Compare CLIP's image tower in open_clip with its export (random weights)."""
+    import open_clip
+    import torch
+    from PIL import Image
+
+    from aisle import weights
+    from aisle.encoders.image.clip import Encoder
+    from aisle.exports.clip import Export
+
+    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
+    export = Export(**params.options)
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        weights.write(weights.describe(params, export.export({}, 0, folder), folder), folder)
+        torch.manual_seed(0)
+        torch.backends.mha.set_fastpath_enabled(True)
+        model, _, preprocess = open_clip.create_model_and_transforms(export.architecture)
+        model = model.eval()
+
+        def framework() -> np.ndarray:
+            rows = []
+            with torch.inference_mode():
+                for start in range(0, len(pictures), BATCH):
+                    some = [preprocess(Image.fromarray(each)) for each in pictures[start : start + BATCH]]
+                    rows.append(model.encode_image(torch.stack(some), normalize=True).numpy())
+            return np.concatenate(rows)
+
+        encoders = {each: Encoder(text, each) for each in precisions()}
+        ours = {each: partial(one.transform, pictures) for each, one in encoders.items()}
+        return compare(folder, ours, framework, len(pictures), rounds, "image.xml")
+
+
+def texts(name: str, sentences: list[str], rounds: int) -> dict[str, Any]:
+    """Compare a sentence encoder's export with sentence-transformers' plain `encode` on the same files."""
+    from sentence_transformers import SentenceTransformer
+
+    from aisle import fetching, weights
+    from aisle.encoders.text.transformer import Encoder
+    from aisle.exports.transformer import Export
+
+    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
+    files = fetching.find(name, params)
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        facts = Export(**params.options).export(files, 0, folder)
+        weights.write(weights.describe(params, facts, folder), folder)
+        model = SentenceTransformer(str(files["model.safetensors"].parent), device="cpu")
+        encoders = {each: Encoder(text, each) for each in precisions()}
+        ours = {each: partial(one.transform, sentences) for each, one in encoders.items()}
+        plain = partial(model.encode, sentences, show_progress_bar=False)
+        return compare(folder, ours, plain, len(sentences), rounds, "")
+
+
+def adding(workspace: Path) -> dict[str, Any]:
+    """Time each embedding stage on all products from cold, and again after its cache has all but NEW.
+
+    The stages run as dvc.yaml has them, each in a process of its own, with the weights that the workspace
+    has.
+    """
+    params = read_yaml(workspace / "params.yaml")
+    rows: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        for modality, stage, source in (
+            ("text", "embed_text", "texts"),
+            ("image", "embed_images", "pictures"),
+        ):
+            path = workspace / "data" / ("text.parquet" if modality == "text" else "images.parquet")
+            table = tables.read(path)
+            few = folder / f"{modality}.parquet"
+            tables.write(table.iloc[:-NEW], few, table.attrs["catalogue"])
+            for name, entry in params["encoders"][modality].items():
+                rows[name] = {}
+                outputs = {}
+                for run, data, cache in (
+                    ("warm-up", few, name),
+                    ("new", path, name),
+                    ("cold", path, f"{name}-cold"),
+                ):
+                    outputs[run] = folder / f"{name}-{run}.parquet"
+                    command = [
+                        sys.executable,
+                        "-m",
+                        f"stages.{stage}",
+                        "--encoder",
+                        name,
+                        f"--{source}",
+                        str(data),
+                    ]
+                    command += [
+                        "--weights",
+                        f"models/pretrained/{entry['weights']}",
+                        "--output",
+                        str(outputs[run]),
+                    ]
+                    command += ["--metrics", str(folder / "metrics.json")] if modality == "text" else []
+                    environment = os.environ | {"AISLE_CACHE": str(folder / "cache" / cache)}
+                    start = time.perf_counter()
+                    subprocess.run(
+                        command, cwd=workspace, env=environment, check=True, stderr=subprocess.DEVNULL
+                    )
+                    rows[name][run] = round(time.perf_counter() - start, 2)
+                if outputs["new"].read_bytes() != outputs["cold"].read_bytes():
+                    raise AisleError(
+                        f"{name}: the bytes with a cache must be those of a cold run; they differ"
+                    )
+                if features.read(outputs["new"]).metadata["weights"] == "not available":
+                    del rows[name]
+    cold, new = (sum(row[run] for row in rows.values()) for run in ("cold", "new"))
+    pretrained = [name for name, row in rows.items() if _entry(params, name)["weights"] != "none"]
+    shares = {
+        "all": round(new / cold, 4),
+        "pretrained": round(
+            sum(rows[n]["new"] for n in pretrained) / sum(rows[n]["cold"] for n in pretrained), 4
+        ),
+    }
+    return {"products": len(table), "new": NEW, "share_of_cold": shares, "seconds": rows}
+
+
+def _entry(params: dict[str, Any], name: str) -> dict[str, Any]:
+    return (params["encoders"]["text"] | params["encoders"]["image"])[name]
+
+
+def child(part: str, name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Run one part in a process of its own (TensorFlow and torch crash in one); return its figures."""
+    command = [sys.executable, __file__, "--part", part, "--name", name, "--workspace", str(args.workspace)]
+    command += ["--items", str(args.items), "--rounds", str(args.rounds)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise AisleError(f"{part} {name} failed, see above")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def part(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of one part."""
+    from aisle.encoders.image import decode
+
+    if args.part == "peak":
+        return {name: round(rate / 1e9, 1) for name, rate in peak(args.rounds).items()}
+    if args.part == "texts":
+        table = tables.read(args.workspace / "data" / "text.parquet")
+        sentences = [text for text in table["description_raw"] if text][: 4 * args.items]
+        return texts(args.name, sentences, args.rounds)
+    table = tables.read(args.workspace / "data" / "images.parquet", ["picture"])
+    pictures = [decode(picture) for picture in table["picture"].dropna()[: args.items]]
+    return {"backbone": backbone, "clip": clip}[args.part](args.name, pictures, args.rounds)
+
+
+def main() -> None:
+    """Run all parts, write the JSON, print tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--workspace", type=Path, default=ROOT, help="where the pipeline has run (%(default)s)"
+    )
+    parser.add_argument(
+        "--items", type=int, default=48, help="pictures; four times as many texts (%(default)s)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each comparison (%(default)s)")
+    parser.add_argument("--output", type=Path, default=RESULT, help="result (%(default)s)")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--name", default="", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.workspace = args.workspace.resolve()
+    if args.part:
+        print(json.dumps(part(args)))
+        return
+    entries = load_params(ROOT / "params.yaml", "weights", dict[str, WeightsParams])
+    backbones = [name for name, entry in entries.items() if entry.export == "keras_backbone"]
+    result: dict[str, Any] = {
+        "cores": len(os.sched_getaffinity(0)),
+        "rounds": args.rounds,
+        "gflop_per_second": child("peak", "", args),
+        "pictures": {name: child("backbone", name, args) for name in backbones}
+        | {"clip": child("clip", "clip", args)},
+        "texts": {"minilm": child("texts", "minilm", args)},
+    }
+    for each in result["pictures"].values():
+        each["share_of_peak"] = {
+            name: round(
+                each["items_per_second"][name] * each["gflop_per_item"] / result["gflop_per_second"][name], 3
+            )
+            for name in each["ratio"]
+        }
+    result["new_products"] = adding(args.workspace)
+    args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    flat = pd.json_normalize(
+        [{"encoder": name, **each} for name, each in (result["pictures"] | result["texts"]).items()]
+    )
+    print(flat.fillna("").to_markdown(index=False))
+    added = pd.DataFrame(result["new_products"]["seconds"]).T
+    print(added.to_markdown())
+    print(f"{NEW} new products, share of the cold time:", result["new_products"]["share_of_cold"])
+
+
+if __name__ == "__main__":
+    cli.run(main)
