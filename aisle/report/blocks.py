@@ -34,7 +34,15 @@ class FigureBlock:
     figure: "Figure"
 
 
-Block = Paragraph | TableBlock | FigureBlock
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are folded away under a summary until the reader opens them; not nested."""
+
+    summary: str
+    blocks: Sequence[Paragraph | TableBlock | FigureBlock]
+
+
+Block = Paragraph | TableBlock | FigureBlock | Details
 
 
 @dataclass(frozen=True)
