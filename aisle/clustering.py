@@ -119,17 +119,18 @@ def reduce(X: np.ndarray, scaling: str, wanted: str | int) -> tuple[np.ndarray, 
 def tsne(
     components: np.ndarray, params: ClusteringParams, seeds: Sequence[int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (seed, float64 (n, 2) map) of t-SNE from a random start for each seed.
+    """Yield (seed, float64 (n, 2) map) of t-SNE for each seed.
 
     The neighbours are found once for all seeds. Each seed has one thread, and `N_JOBS` run at a time: threads
     within one wait for each other in every iteration, which on busy cores took up to ten times as long.
 
     van der Maaten and Hinton 2008; openTSNE, Barnes-Hut. Early exaggeration is 12 in the first quarter of the
     iterations; momentum is 0.5, then 0.8; the learning rate is n / 12, at least 200: scikit-learn's defaults
-    (it calls a quarter of that the learning rate, for its gradient is four times as long). The start is not
-    PCA, as scikit-learn's is: that would be the same for every seed.
+    (it calls a quarter of that the learning rate, for its gradient is four times as long). So is the start,
+    the first two components (Kobak and Berens 2019), but with noise of a tenth of its sd, which is what
+    varies from seed to seed: without it every seed would give the same map.
     """
-    from openTSNE import TSNEEmbedding, affinity, initialization
+    from openTSNE import TSNEEmbedding, affinity
 
     n = len(components)
     affinities = affinity.PerplexityBasedNN(
@@ -140,9 +141,11 @@ def tsne(
         random_state=params.seed,
     )
     early, rate = params.n_iter // 4, max(n / 12, 200)
+    plane = np.zeros((n, 2))
+    plane[:, : components.shape[1]] = components[:, :2] / (components[:, 0].std() or 1)
 
     def embed(seed: int) -> np.ndarray:
-        start = initialization.random(n, n_components=2, random_state=seed)
+        start = 1e-4 * (plane + np.random.default_rng(seed).normal(0, 0.1, (n, 2)))
         # openTSNE scales the affinities in place: without a copy the second seed sees rounding errors
         embedding = TSNEEmbedding(
             start,

@@ -34,15 +34,18 @@ class FigureBlock:
     figure: "Figure"
 
 
+Leaf = Paragraph | TableBlock | FigureBlock
+
+
 @dataclass(frozen=True)
 class Details:
     """Blocks that are folded away under a summary until the reader opens them; not nested."""
 
     summary: str
-    blocks: Sequence[Paragraph | TableBlock | FigureBlock]
+    blocks: Sequence[Leaf]
 
 
-Block = Paragraph | TableBlock | FigureBlock | Details
+Block = Leaf | Details
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,12 @@ def test_the_perplexity_is_lowered_on_few_products(n, caplog):
     assert not caplog.records, "openTSNE lowers it too, with a warning"
 
 
+def test_one_column_is_enough():
+    X = np.repeat([0.0, 5.0], 15)[:, None] + np.random.default_rng(0).normal(0, 0.1, (30, 1))
+    metrics = study(X, np.repeat(["a", "b"], 15), "none", PARAMS).metrics
+    assert metrics["components"] == 1 and metrics["ari"] == pytest.approx(1)
+
+
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("scaling", ["l2", "standard", "none"])
 @pytest.mark.parametrize("value", [0, 1])

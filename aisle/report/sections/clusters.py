@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
+from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Section, TableBlock
 from aisle.report.results import Results
 from aisle.report.style import colours, styled, with_sd
 
@@ -20,10 +20,10 @@ def section(results: Results) -> Section:
     how = (
         "Each feature set: scaled, turned to its principal components, t-SNE to two dimensions, KMeans. "
         "The ARI sets the clusters against the categories: 0 is chance, 1 is perfect. Mean ± standard "
-        "deviation over t-SNE's random starts. The best K is the one with the highest silhouette on the map, "
-        "found without the categories; the elbow is the number of components that explain more than the "
-        "average one. The silhouette of the categories is on the components: how far they are apart before "
-        "t-SNE."
+        "deviation over the seeds: t-SNE starts at the first two components, with noise. The best K is the "
+        "one with the highest silhouette on the map, found without the categories; the elbow is the number of "
+        "components that explain more than the average one. The silhouette of the categories is on the "
+        "components: how far they are apart before t-SNE."
     )
     blocks: list[Block] = [Paragraph(how), TableBlock(f"Clusters against {k} categories", table)]
     scored = {name: scores for name, scores in metrics.items() if scores["ari"] is not None}
@@ -102,7 +102,7 @@ def _details(results: Results, name: str, scores: dict[str, Any]) -> Details:
     clusters = table.filter(regex="^cluster_").rename(columns=lambda column: column.replace("_", " "))
     far = pd.concat([table["category"], silhouette, distances.map("{:.2f}".format)], axis=1)
     counts = pd.concat([table[["category", "products"]], clusters], axis=1)
-    blocks = [
+    blocks: list[Leaf] = [
         _map(results, name, scores),
         TableBlock(f"{named}: silhouette of each category, and distances between their centres", far),
         TableBlock(f"{named}: products of each category in each cluster (first seed)", counts),
