@@ -20,8 +20,8 @@ def section(results: Results) -> Section:
     how = (
         "Each feature set: scaled, turned to its principal components, t-SNE to two dimensions, KMeans. "
         "The ARI sets the clusters against the categories: 0 is chance, 1 is perfect. Mean ± standard "
-        "deviation over the seeds: t-SNE starts at the first two components, with noise. The best K is the "
-        "one with the highest silhouette on the map, found without the categories; the elbow is the number of "
+        "deviation over the seeds: t-SNE starts at the first two components, with noise. The best K has the "
+        "highest silhouette on the map and is found without the categories; the elbow is the number of "
         "components that explain more than the average one. The silhouette of the categories is on the "
         "components: how far they are apart before t-SNE."
     )
