@@ -1,68 +1,136 @@
-"""Unsupervised view of a feature set: PCA, t-SNE, KMeans, and how well the clusters are the categories."""
+"""Unsupervised view of a feature set: PCA, t-SNE, KMeans, and how well the clusters are the categories.
+
+The recipe, the same for every feature set, and what else was tried: docs/decisions/0009-clustering.md.
+"""
 
 import copy
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score, euclidean_distances, silhouette_samples, silhouette_score
 from sklearn.preprocessing import StandardScaler, normalize
 
 from aisle.params import Section
 
 N_JOBS = 2
-"""Threads of t-SNE; its result does not depend on them."""
+"""Seeds at a time; a seed's result does not depend on it."""
 
 
 LARGE = 20_000
-"""Products above which neighbours are approximate and a silhouette is that of a sample of so many."""
+"""Products above which neighbours are approximate."""
+
+
+SAMPLE = 5_000
+"""Products above which a silhouette is that of a sample of so many: it takes every pair's distance."""
 
 
 class FeatureSetParams(Section):
     """Section `feature_sets.<name>`."""
 
     features: str
-    scaling: Literal["l2", "standard"]
+    scaling: Literal["l2", "standard", "none"]
 
 
 class ClusteringParams(Section):
     """Section `clustering`."""
 
-    max_components: int = Field(ge=2)
+    components: Literal["all", "elbow"] | Annotated[int, Field(ge=2)]
     perplexity: float = Field(gt=1)
     n_iter: int = Field(ge=30)
+    max_k: int = Field(ge=2)
     n_seeds: int = Field(ge=2)
     seed: int
 
 
-def reduce(X: np.ndarray, scaling: str, max_components: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scale the columns or rows of X, then keep its first principal components.
+@dataclass(frozen=True)
+class Study:
+    """What `study` finds.
+
+    Attributes
+    ----------
+    metrics
+        n, k; `components` used and the `variance` share that they keep; `elbow`. Then, with _sd over the
+        seeds, of KMeans on the t-SNE map: `ari` and `silhouette` at K = categories, `ari_best_k` and
+        `silhouette_best_k` at `best_k`. `silhouette_categories`: of the true categories, on the components.
+        None where there are too few products.
+    points
+        x, y (the first seed's map), cluster (K = categories) and cluster_best (K = best_k); a row per
+        product, NaN and 0 where there are too few.
+    categories
+        See `by_category`; without rows where there are too few products.
+    """
+
+    metrics: dict[str, Any]
+    points: pd.DataFrame
+    categories: pd.DataFrame
+
+
+def elbow(variance: np.ndarray) -> int:
+    """Return the number of components at the elbow of the explained variance.
+
+    That is where its cumulative curve, from 0 components to all m, is farthest above its chord: the "knee" of
+    Satopaa et al. 2011. As the chord rises by the mean share 1 / m, these are the components that explain
+    more than the average one (the Kaiser-Guttman rule).
+
+    Parameters
+    ----------
+    variance
+        Share of the variance that each of all components explains, falling, (m,).
+    """
+    return max(int((variance > variance.mean()).sum()), 1)
+
+
+def reduce(X: np.ndarray, scaling: str, wanted: str | int) -> tuple[np.ndarray, np.ndarray]:
+    """Scale the columns or rows of X, then turn it to its principal components.
+
+    Parameters
+    ----------
+    X
+        Features (n, dimension).
+    scaling
+        `l2`: each row to length 1; `standard`: each column to mean 0 and sd 1; `none`.
+    wanted
+        `all`, which keeps every distance, `elbow`, or how many.
 
     Returns
     -------
     components : numpy.ndarray
-        float64 (n, k), k = min(max_components, n - 1, dimension).
+        float64 (n, kept), at most min(n - 1, dimension).
     variance : numpy.ndarray
-        Share of the variance that each component explains, (k,).
+        Share of the variance that each of all components explains, (min(n - 1, dimension),).
     """
     X = X.astype(np.float64)
-    X = normalize(X) if scaling == "l2" else StandardScaler().fit_transform(X)
-    pca = PCA(min(max_components, len(X) - 1, X.shape[1]), svd_solver="full")
+    if scaling != "none":
+        X = normalize(X) if scaling == "l2" else StandardScaler().fit_transform(X)
+    pca = PCA(min(len(X) - 1, X.shape[1]), svd_solver="full")
     components = pca.fit_transform(X)
-    return components, pca.explained_variance_ratio_
+    variance = pca.explained_variance_ratio_
+    kept = {"all": len(variance), "elbow": elbow(variance)}.get(str(wanted), wanted)
+    return components[:, : int(kept)], variance
 
 
 def tsne(
-    components: np.ndarray, params: ClusteringParams, seeds: Iterable[int]
-) -> Iterable[tuple[int, np.ndarray]]:
-    """Yield (seed, float64 (n, 2) map) of t-SNE from a random start for each seed.
+    components: np.ndarray, params: ClusteringParams, seeds: Sequence[int]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (seed, float64 (n, 2) map) of t-SNE for each seed.
 
-    The neighbours are found once for all seeds. van der Maaten and Hinton 2008; openTSNE, Barnes-Hut.
+    The neighbours are found once for all seeds. Each seed has one thread, and `N_JOBS` run at a time: threads
+    within one wait for each other in every iteration, which on busy cores took up to ten times as long.
+
+    van der Maaten and Hinton 2008; openTSNE, Barnes-Hut. Early exaggeration is 12 in the first quarter of the
+    iterations; momentum is 0.5, then 0.8; the learning rate is n / 12, at least 200: scikit-learn's defaults
+    (it calls a quarter of that the learning rate, for its gradient is four times as long). So is the start,
+    the first two components (Kobak and Berens 2019), but with noise of a tenth of its sd, which is what
+    varies from seed to seed: without it every seed would give the same map.
     """
-    from openTSNE import TSNEEmbedding, affinity, initialization
+    from openTSNE import TSNEEmbedding, affinity
 
     n = len(components)
     affinities = affinity.PerplexityBasedNN(
@@ -72,19 +140,64 @@ def tsne(
         n_jobs=N_JOBS,
         random_state=params.seed,
     )
-    early = params.n_iter // 3
-    for seed in seeds:
-        start = initialization.random(n, n_components=2, random_state=seed)
+    early, rate = params.n_iter // 4, max(n / 12, 200)
+    plane = np.zeros((n, 2))
+    plane[:, : components.shape[1]] = components[:, :2] / (components[:, 0].std() or 1)
+
+    def embed(seed: int) -> np.ndarray:
+        start = 1e-4 * (plane + np.random.default_rng(seed).normal(0, 0.1, (n, 2)))
         # openTSNE scales the affinities in place: without a copy the second seed sees rounding errors
         embedding = TSNEEmbedding(
-            start, copy.deepcopy(affinities), negative_gradient_method="bh", n_jobs=N_JOBS, random_state=seed
+            start,
+            copy.deepcopy(affinities),
+            negative_gradient_method="bh",
+            learning_rate=rate,
+            n_jobs=1,
+            random_state=seed,
         )
         embedding = embedding.optimize(early, exaggeration=12, momentum=0.5)
-        yield seed, np.asarray(embedding.optimize(params.n_iter - early, momentum=0.8))
+        return np.asarray(embedding.optimize(params.n_iter - early, momentum=0.8))
+
+    with ThreadPoolExecutor(N_JOBS) as pool:
+        yield from zip(seeds, pool.map(embed, seeds), strict=True)
 
 
 def _silhouette(X: np.ndarray, labels: np.ndarray, seed: int) -> float:
-    return silhouette_score(X, labels, sample_size=min(len(X), LARGE), random_state=seed)
+    return silhouette_score(X, labels, sample_size=min(len(X), SAMPLE), random_state=seed)
+
+
+def by_category(
+    components: np.ndarray, categories: np.ndarray, clusters: np.ndarray, seed: int
+) -> pd.DataFrame:
+    """Return how far each category stands from the others, and which clusters it is in.
+
+    Parameters
+    ----------
+    components
+        (n, components).
+    categories, clusters
+        True category and cluster of each row, (n,).
+    seed
+        Of the sample, where there are more than `SAMPLE` products.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per category, sorted: `category`, `products`, `silhouette` (mean over its products; Rousseeuw
+        1987), `distance_<category>` (Euclidean, between the means of the components), `cluster_<number>`
+        (products in it).
+    """
+    names, codes = np.unique(categories, return_inverse=True)
+    chosen = np.arange(len(codes))
+    if len(codes) > SAMPLE:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(codes), SAMPLE, replace=False))
+    silhouettes = pd.Series(silhouette_samples(components[chosen], codes[chosen])).groupby(codes[chosen])
+    table = pd.DataFrame({"category": names, "products": np.bincount(codes)})
+    table["silhouette"] = silhouettes.mean().reindex(table.index)
+    centres = np.stack([components[codes == code].mean(axis=0) for code in table.index])
+    distances = pd.DataFrame(euclidean_distances(centres), columns=[f"distance_{name}" for name in names])
+    counts = pd.crosstab(codes, clusters).add_prefix("cluster_").reset_index(drop=True)
+    return pd.concat([table, distances, counts.rename_axis(columns=None)], axis=1)
 
 
 def study(
@@ -93,8 +206,11 @@ def study(
     scaling: str,
     params: ClusteringParams,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """Cluster products into as many clusters as there are categories, `n_seeds` times.
+) -> Study:
+    """Cluster products, `n_seeds` times: into as many clusters as there are categories, and as fit best.
+
+    The best K is the one of 2 to `max_k` whose silhouette on the map, mean over the seeds, is highest: no
+    category is looked at.
 
     Parameters
     ----------
@@ -103,44 +219,50 @@ def study(
     categories
         True categories (n,), used only to judge.
     scaling
-        `l2` or `standard`.
+        See `reduce`.
     params
         See section `clustering`.
     progress
         Wraps the seeds, to show progress.
-
-    Returns
-    -------
-    metrics : dict
-        n, k, components, variance (share kept), ari and silhouette with _sd over the seeds, and
-        silhouette_categories: of the true categories on the components. ARI and silhouette are of KMeans on
-        the t-SNE map, as in the study. None where there are too few products.
-    xy : numpy.ndarray
-        The first seed's map (n, 2).
-    clusters : numpy.ndarray
-        The first seed's clusters (n,).
     """
-    k = len(np.unique(categories))
-    metrics: dict[str, Any] = {"n": len(X), "k": k}
-    if len(X) < 3 * k or k < 2:
-        empty = dict.fromkeys(["ari", "ari_sd", "silhouette", "silhouette_sd", "silhouette_categories"])
-        return metrics | empty, np.full((len(X), 2), np.nan), np.zeros(len(X), int)
-    components, variance = reduce(X, scaling, params.max_components)
+    n, k = len(X), len(np.unique(categories))
+    metrics: dict[str, Any] = {"n": n, "k": k}
+    if n < 3 * k or k < 2:
+        names = ("ari", "silhouette", "ari_best_k", "silhouette_best_k")
+        empty = dict.fromkeys(["components", "variance", "elbow", "best_k", "silhouette_categories"])
+        empty |= dict.fromkeys(name + suffix for name in names for suffix in ("", "_sd"))
+        points = pd.DataFrame({"x": np.full(n, np.nan), "y": np.nan, "cluster": 0, "cluster_best": 0})
+        return Study(metrics | empty, points, pd.DataFrame(columns=["category", "products", "silhouette"]))
+    components, variance = reduce(X, scaling, params.components)
     seeds = range(params.seed, params.seed + params.n_seeds)
-    ari, silhouette, maps, labels = [], [], [], []
-    for seed, xy in tsne(components, params, progress(seeds)):
-        clusters = KMeans(k, n_init=10, random_state=seed).fit_predict(xy)
-        ari.append(adjusted_rand_score(categories, clusters))
-        silhouette.append(_silhouette(xy, clusters, seed))
-        maps.append(xy)
-        labels.append(clusters)
+    every_k = sorted({k, *range(2, min(params.max_k, n - 1) + 1)})
+    scores: dict[str, dict[int, list[float]]] = {
+        name: {each: [] for each in every_k} for name in ("ari", "silhouette")
+    }
+    first: tuple[np.ndarray, dict[int, np.ndarray]] | None = None
+    maps = tsne(components, params, seeds)
+    for _, (seed, xy) in zip(
+        progress(seeds), maps, strict=True
+    ):  # KMeans in this thread, while t-SNE goes on
+        labels = {each: KMeans(each, n_init=10, random_state=seed).fit_predict(xy) for each in every_k}
+        for each, clusters in labels.items():
+            scores["ari"][each].append(adjusted_rand_score(categories, clusters))
+            scores["silhouette"][each].append(_silhouette(xy, clusters, seed))
+        first = first or (xy, labels)
+    assert first is not None  # n_seeds is at least 2
+    mean = {each: np.mean(values) for each, values in scores["silhouette"].items()}
+    best = max((each for each in every_k if each <= params.max_k), key=lambda each: mean[each])
     metrics |= {
         "components": components.shape[1],
-        "variance": variance.sum(),
-        "ari": np.mean(ari),
-        "ari_sd": np.std(ari, ddof=1),
-        "silhouette": np.mean(silhouette),
-        "silhouette_sd": np.std(silhouette, ddof=1),
-        "silhouette_categories": _silhouette(components, categories, params.seed),
+        "variance": variance[: components.shape[1]].sum(),
+        "elbow": elbow(variance),
+        "best_k": best,
     }
-    return metrics, maps[0], labels[0]
+    for suffix, each in (("", k), ("_best_k", best)):
+        for name in ("ari", "silhouette"):
+            metrics[name + suffix] = np.mean(scores[name][each])
+            metrics[f"{name}{suffix}_sd"] = np.std(scores[name][each], ddof=1)
+    metrics["silhouette_categories"] = _silhouette(components, categories, params.seed)
+    xy, labels = first
+    points = pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": labels[k], "cluster_best": labels[best]})
+    return Study(metrics, points, by_category(components, categories, labels[k], params.seed))

@@ -10,6 +10,11 @@ import pyarrow.parquet as pq
 from aisle.errors import AisleError
 from aisle.tables import KEY
 
+UNTRAINED = "untrained"
+"""`weights` of vectors that random weights made."""
+NOT_AVAILABLE = "not available"
+"""`weights` where there are none on this machine: every vector is NaN."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -23,7 +28,9 @@ class Features:
         float32 array (n, dimension); rows of NaN where the product has no input of this modality
         (Parquet cannot hold nulls of a fixed-size list).
     metadata
-        `encoder`, `dimension`, `weights` (digest, `none` or `untrained`), `catalogue`; all strings.
+        `encoder`, `dimension`, `weights`, `catalogue`; all strings. `weights`: `none` (the encoder has
+        none), `untrained` (random), `not available` (all vectors are NaN), or the digest, of fused features
+        the digests joined by `+`.
     """
 
     product_ids: list[str]
@@ -34,6 +41,12 @@ class Features:
     def available(self) -> np.ndarray:
         """Boolean array (n,): whether the product has a vector."""
         return ~np.isnan(self.vectors[:, 0])
+
+
+def weights_kind(features: Features) -> str:
+    """Return `none`, `untrained`, `not available`, or `pretrained` where `weights` is a digest."""
+    weights = features.metadata["weights"]
+    return weights if weights in ("none", UNTRAINED, NOT_AVAILABLE) else "pretrained"
 
 
 def write(features: Features, path: str | Path) -> None:

@@ -1,6 +1,7 @@
 """Write the report: one HTML page of tables and figures, and the tables as Markdown.
 
-Inputs: metrics/, the tables of data/, reports/clusters/, reports/evaluation/.
+Inputs: metrics/, the tables of data/, reports/clusters/, reports/cluster_tables/,
+reports/evaluation/.
 Outputs: reports/index.html, works offline from the disk; reports/tables.md.
 """
 
@@ -22,6 +23,7 @@ def main() -> None:
         rejects="refused rows",
         text_statistics="words before and after",
         clusters="folder of t-SNE maps",
+        cluster_tables="folder of tables of the categories",
         evaluation="folder of evaluation tables",
         page="output: the page",
         tables="output: the tables as Markdown",
@@ -48,6 +50,7 @@ def main() -> None:
             rejects=tables.read_csv(args.rejects),
             text_statistics=tables.read_csv(args.text_statistics),
             clusters=results.read_clusters(Path(args.clusters), list(feature_sets)),
+            cluster_tables=results.read_cluster_tables(Path(args.cluster_tables), list(feature_sets)),
             per_class=tables.read_csv(folder / "per_class.csv"),
             folds=tables.read_csv(folder / "folds.csv"),
             confusion=tables.read_csv(folder / "confusion.csv"),

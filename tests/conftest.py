@@ -110,7 +110,8 @@ class Workspace:
 
     def paths(self, name: str, item: str = "") -> dict[str, str]:
         """Return the flags of a stage, as in dvc.yaml but inside this folder."""
-        features = {"descriptors": "image"}.get(item, "text")
+        features = {"descriptors": "image", "text_picture": "fused"}.get(item, "text")
+        fused = self.params["fused_sets"].get(item, {})
         fusion = self.params["fusions"].get(item, {})
         encoder = (self.params["encoders"]["text"] | self.params["encoders"]["image"]).get(item, {})
         flags = {
@@ -152,10 +153,16 @@ class Workspace:
                 "weights": f"models/pretrained/{encoder.get('weights')}",
                 "output": f"features/image/{item}.parquet",
             },
+            "fuse_features": {
+                "text": fused.get("text", ""),
+                "picture": fused.get("picture", ""),
+                "output": f"features/fused/{item}.parquet",
+            },
             "cluster": {
                 "features": f"features/{features}/{item}.parquet",
                 "folds": "data/folds.parquet",
                 "output": f"reports/clusters/{item}.parquet",
+                "categories": f"reports/cluster_tables/{item}.csv",
                 "metrics": f"metrics/cluster/{item}.json",
             },
             "classify": {
@@ -182,6 +189,7 @@ class Workspace:
                 "rejects": "data/rejects.csv",
                 "text-statistics": "data/text_statistics.csv",
                 "clusters": "reports/clusters",
+                "cluster-tables": "reports/cluster_tables",
                 "evaluation": "reports/evaluation",
                 "page": "reports/index.html",
                 "tables": "reports/tables.md",
@@ -212,7 +220,12 @@ class Workspace:
             self.run("embed_text", item)
         for item in self.params["encoders"]["image"]:
             self.run("embed_images", item)
-        for name, section in (("cluster", "feature_sets"), ("classify", "classifiers"), ("fuse", "fusions")):
+        for name, section in (
+            ("fuse_features", "fused_sets"),
+            ("cluster", "feature_sets"),
+            ("classify", "classifiers"),
+            ("fuse", "fusions"),
+        ):
             for item in self.params[section]:
                 self.run(name, item)
         self.run("evaluate")
@@ -223,6 +236,7 @@ ITEM_OPTION = {
     "fetch_weights": "weights",
     "embed_text": "encoder",
     "embed_images": "encoder",
+    "fuse_features": "fused-set",
     "cluster": "feature-set",
     "classify": "classifier",
     "fuse": "fusion",
@@ -246,15 +260,19 @@ def no_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_params() -> dict[str, Any]:
     """Return the repository's own params, with fewer models, seeds and resamples. Copy before a change."""
     params = read_yaml(REPO / "params.yaml")
-    params["clustering"] |= {"n_iter": 60, "n_seeds": 2}
+    params["clustering"] |= {"n_iter": 60, "n_seeds": 2, "max_k": 5}
     params["evaluation"]["n_bootstrap"] = 200
     params["folds"]["n_repeats"] = 2
     params["fusions"]["late_fusion"]["picture_weight"] = 0.5
     params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
     params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
-    params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
     params["zero_shot"] = {}
-    params["feature_sets"] = {name: params["feature_sets"][name] for name in ("tfidf", "descriptors")}
+    params["fused_sets"]["text_picture"] |= {
+        "text": "features/text/tfidf.parquet",
+        "picture": "features/image/descriptors.parquet",
+    }
+    sets = ("tfidf", "descriptors", "text_picture")
+    params["feature_sets"] = {name: params["feature_sets"][name] for name in sets}
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     return params
 

@@ -34,7 +34,18 @@ class FigureBlock:
     figure: "Figure"
 
 
-Block = Paragraph | TableBlock | FigureBlock
+Leaf = Paragraph | TableBlock | FigureBlock
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are folded away under a summary until the reader opens them; not nested."""
+
+    summary: str
+    blocks: Sequence[Leaf]
+
+
+Block = Leaf | Details
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from aisle.catalogue import is_synthetic
-from aisle.report.blocks import FigureBlock, Section, TableBlock
+from aisle.report.blocks import Block, Details, FigureBlock, Section, TableBlock
 from aisle.report.results import Results
 from aisle.report.sections import answer, catalogue, clusters, models
 
@@ -37,6 +37,7 @@ def html(sections: Sequence[Section], catalogue: str) -> str:
     )
     environment.tests["figure"] = lambda block: isinstance(block, FigureBlock)
     environment.tests["table"] = lambda block: isinstance(block, TableBlock)
+    environment.tests["details"] = lambda block: isinstance(block, Details)
     environment.filters["plot"] = _plot
     return environment.get_template("page.html.j2").render(
         sections=sections,
@@ -65,10 +66,14 @@ def markdown(sections: Sequence[Section], catalogue: str) -> str:
     for section in sections:
         lines += [f"## {section.title}", ""]
         for block in section.blocks:
-            if isinstance(block, TableBlock):
-                cells = block.frame.astype(str).map(lambda text: " ".join(text.replace("|", "\\|").split()))
-                table = cells.to_markdown(index=False, disable_numparse=True)
-                lines += [f"**{block.caption}**", "", table, ""]
-            else:
-                lines += [block.caption if isinstance(block, FigureBlock) else block.text, ""]
+            lines += _markdown(block)
     return "\n".join(lines)
+
+
+def _markdown(block: Block) -> list[str]:
+    if isinstance(block, Details):
+        return [f"### {block.summary}", "", *(line for inner in block.blocks for line in _markdown(inner))]
+    if isinstance(block, TableBlock):
+        cells = block.frame.astype(str).map(lambda text: " ".join(text.replace("|", "\\|").split()))
+        return [f"**{block.caption}**", "", cells.to_markdown(index=False, disable_numparse=True), ""]
+    return [block.caption if isinstance(block, FigureBlock) else block.text, ""]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle.tables import exactly, read
+from aisle.tables import exactly, read, read_csv
 from aisle.weights import ABSENT, UNTRAINED
 
 
@@ -30,7 +30,9 @@ class Results:
     products, rejects, text_statistics
         The tables of data/ (see docs/data_dictionary.md).
     clusters
-        Name of a feature set to its map: product_id, x, y, cluster.
+        Name of a feature set to its map: product_id, x, y, cluster, cluster_best.
+    cluster_tables
+        Name of a feature set to its table of the categories.
     per_class, folds, confusion
         The tables of reports/evaluation/.
     """
@@ -44,6 +46,7 @@ class Results:
     rejects: pd.DataFrame
     text_statistics: pd.DataFrame
     clusters: dict[str, pd.DataFrame]
+    cluster_tables: dict[str, pd.DataFrame]
     per_class: pd.DataFrame
     folds: pd.DataFrame
     confusion: pd.DataFrame
@@ -80,3 +83,8 @@ def read_metrics(folder: Path, feature_sets: list[str]) -> dict[str, dict[str, A
 def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
     """Return the map of each feature set."""
     return {name: read(path) for name, path in exactly(folder, feature_sets, ".parquet").items()}
+
+
+def read_cluster_tables(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the table of the categories of each feature set."""
+    return {name: read_csv(path) for name, path in exactly(folder, feature_sets, ".csv").items()}

@@ -1,13 +1,15 @@
 """aisle/clustering.py: PCA, t-SNE and KMeans against known categories."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aisle import clustering
 from aisle.clustering import ClusteringParams, study
 
-PARAMS = ClusteringParams(max_components=10, perplexity=15, n_iter=120, n_seeds=3, seed=0)
+PARAMS = ClusteringParams(components=10, perplexity=15, n_iter=400, max_k=6, n_seeds=3, seed=0)
 CATEGORIES = np.repeat(["a", "b", "c"], 25)
+SCORES = ("ari", "silhouette", "ari_best_k", "silhouette_best_k")
 
 
 @pytest.fixture(scope="module")
@@ -17,35 +19,51 @@ def blobs():
     return (np.repeat(rng.normal(0, 20, (3, 12)), 25, axis=0) + rng.normal(0, 1, (75, 12))).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["l2", "standard"])
+@pytest.fixture(scope="module", params=["l2", "standard", "none"])
 def found(request, blobs):
     return study(blobs, CATEGORIES, request.param, PARAMS)
 
 
 def test_separate_blobs_are_the_categories(found):
-    metrics, xy, clusters = found
+    metrics = found.metrics
     assert metrics["ari"] == pytest.approx(1) and metrics["ari_sd"] == pytest.approx(0)
     assert metrics["silhouette"] > 0.5 and metrics["silhouette_categories"] > 0.5
     assert (metrics["n"], metrics["k"], metrics["components"]) == (75, 3, 10)
     assert 0.9 < metrics["variance"] <= 1
-    assert xy.shape == (75, 2) and np.isfinite(xy).all()
-    assert sorted(np.unique(clusters)) == [0, 1, 2] and len(clusters) == 75
+    assert found.points.columns.tolist() == ["x", "y", "cluster", "cluster_best"] and len(found.points) == 75
+    assert np.isfinite(found.points).all(axis=None)
+    assert sorted(found.points["cluster"].unique()) == [0, 1, 2]
+
+
+def test_the_best_k_is_found_without_the_categories(blobs, found):
+    assert found.metrics["best_k"] == 3 and found.metrics["ari_best_k"] == pytest.approx(1)
+    two = study(blobs, np.repeat(["a", "b"], [25, 50]), "standard", PARAMS)
+    assert (two.metrics["k"], two.metrics["best_k"]) == (2, 3)
+    assert two.metrics["silhouette_best_k"] > two.metrics["silhouette"]
+    assert two.points["cluster"].nunique() == 2 and two.points["cluster_best"].nunique() == 3
+
+
+def test_the_best_k_is_at_most_max_k(blobs):
+    metrics = study(blobs, CATEGORIES, "standard", PARAMS.model_copy(update={"max_k": 2})).metrics
+    assert (metrics["k"], metrics["best_k"]) == (3, 2)
+    assert metrics["ari"] == pytest.approx(1) and metrics["ari_best_k"] < 0.7
 
 
 def test_random_labels_agree_by_chance_only(blobs):
     labels = np.random.default_rng(1).permutation(CATEGORIES)
-    metrics, _, _ = study(blobs, labels, "standard", PARAMS)
+    metrics = study(blobs, labels, "standard", PARAMS).metrics
     assert abs(metrics["ari"]) < 0.1
     assert metrics["silhouette_categories"] < 0.1
 
 
 def test_the_same_seed_gives_the_same_bytes_another_does_not(blobs, found, request):
     scaling = request.node.callspec.params["found"]
-    metrics, xy, clusters = study(blobs, CATEGORIES, scaling, PARAMS)
-    assert metrics == found[0]
-    assert xy.tobytes() == found[1].tobytes() and clusters.tobytes() == found[2].tobytes()
+    again = study(blobs, CATEGORIES, scaling, PARAMS)
+    assert again.metrics == found.metrics
+    pd.testing.assert_frame_equal(again.points, found.points, check_exact=True)
+    pd.testing.assert_frame_equal(again.categories, found.categories, check_exact=True)
     other = study(blobs, CATEGORIES, scaling, PARAMS.model_copy(update={"seed": 7}))
-    assert other[1].tobytes() != xy.tobytes()
+    assert not other.points["x"].equals(found.points["x"])
 
 
 def test_a_seeds_map_does_not_depend_on_the_seeds_before_it(blobs):
@@ -58,44 +76,80 @@ def test_a_seeds_map_does_not_depend_on_the_seeds_before_it(blobs):
 
 def test_the_categories_judge_but_do_not_form_the_clusters(blobs, found, request):
     scaling = request.node.callspec.params["found"]
-    _, xy, clusters = study(blobs, np.random.default_rng(2).permutation(CATEGORIES), scaling, PARAMS)
-    assert xy.tobytes() == found[1].tobytes() and clusters.tobytes() == found[2].tobytes()
+    other = study(blobs, np.random.default_rng(2).permutation(CATEGORIES), scaling, PARAMS)
+    pd.testing.assert_frame_equal(other.points, found.points, check_exact=True)
 
 
 @pytest.mark.parametrize(("n", "k"), [(0, 0), (1, 1), (5, 2), (8, 3), (30, 1)])
 def test_too_few_products_have_no_figures(n, k):
     X = np.random.default_rng(0).random((n, 4), np.float32)
-    metrics, xy, clusters = study(X, np.array([f"c{i % max(k, 1)}" for i in range(n)], str), "l2", PARAMS)
-    assert (metrics["n"], metrics["k"]) == (n, k)
-    for name in ("ari", "ari_sd", "silhouette", "silhouette_sd", "silhouette_categories"):
-        assert metrics[name] is None
-    assert xy.shape == (n, 2) and clusters.shape == (n,)
+    few = study(X, np.array([f"c{i % max(k, 1)}" for i in range(n)], str), "l2", PARAMS)
+    assert (few.metrics["n"], few.metrics["k"]) == (n, k)
+    assert {value for name, value in few.metrics.items() if name not in ("n", "k")} == {None}
+    assert len(few.points) == n and len(few.categories) == 0
+
+
+def test_metrics_have_the_same_entries_whether_products_are_few(found, blobs):
+    assert found.metrics.keys() == study(blobs[:3], CATEGORIES[:3], "l2", PARAMS).metrics.keys()
 
 
 @pytest.mark.parametrize("n", [6, 9])
 def test_the_perplexity_is_lowered_on_few_products(n, caplog):
     X = np.random.default_rng(0).random((n, 4), np.float32)
-    metrics, xy, _ = study(X, np.array(["a", "b", "b"] * (n // 3)), "standard", PARAMS)
-    assert metrics["components"] == min(4, n - 1)
-    assert np.isfinite([metrics["ari"], metrics["silhouette"]]).all() and np.isfinite(xy).all()
+    few = study(X, np.array(["a", "b", "b"] * (n // 3)), "standard", PARAMS)
+    assert few.metrics["components"] == min(4, n - 1)
+    assert np.isfinite([few.metrics[name] for name in SCORES]).all()
+    assert np.isfinite(few.points).all(axis=None)
     assert not caplog.records, "openTSNE lowers it too, with a warning"
 
 
+def test_one_column_is_enough():
+    X = np.repeat([0.0, 5.0], 15)[:, None] + np.random.default_rng(0).normal(0, 0.1, (30, 1))
+    metrics = study(X, np.repeat(["a", "b"], 15), "none", PARAMS).metrics
+    assert metrics["components"] == 1 and metrics["ari"] == pytest.approx(1)
+
+
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-@pytest.mark.parametrize("scaling", ["l2", "standard"])
+@pytest.mark.parametrize("scaling", ["l2", "standard", "none"])
 @pytest.mark.parametrize("value", [0, 1])
 def test_products_that_are_all_the_same(scaling, value):
-    metrics, _, _ = study(np.full((20, 5), value, np.float32), np.array(["a", "b"] * 10), scaling, PARAMS)
-    assert abs(metrics["ari"]) < 0.3
+    same = study(np.full((20, 5), value, np.float32), np.array(["a", "b"] * 10), scaling, PARAMS)
+    assert abs(same.metrics["ari"]) < 0.3 and same.metrics["elbow"] == 1
+
+
+@pytest.mark.parametrize(
+    ("variance", "expected"),
+    [
+        ([0.5, 0.3, 0.1, 0.05, 0.05], 2),  # above the chord by 0.3, 0.4, 0.3, 0.15, 0
+        ([0.9, 0.05, 0.03, 0.02], 1),
+        ([0.3, 0.3, 0.3, 0.05, 0.05], 3),
+        ([0.25] * 4, 1),  # no elbow: the curve is its chord
+        ([1.0], 1),
+    ],
+)
+def test_the_elbow_is_farthest_from_the_chord(variance, expected):
+    variance = np.array(variance)
+    assert clustering.elbow(variance) == expected
+    above = np.cumsum(variance) - np.arange(1, len(variance) + 1) / len(variance)
+    assert above[expected - 1] == pytest.approx(above.max())
 
 
 def test_reduce_keeps_what_was_asked_for(blobs):
-    for scaling in ("l2", "standard"):
+    for scaling in ("l2", "standard", "none"):
         components, variance = clustering.reduce(blobs, scaling, 4)
         assert components.shape == (75, 4) and components.dtype == np.float64
-        assert (np.diff(variance) <= 0).all() and variance.sum() < 1
-        np.testing.assert_allclose(components.mean(axis=0), 0, atol=1e-9)
+        assert (np.diff(variance) <= 0).all() and variance.shape == (12,)
+        assert variance.sum() == pytest.approx(1)
+        np.testing.assert_allclose(components.mean(axis=0), 0, atol=1e-5)
     assert clustering.reduce(blobs[:3], "l2", 100)[0].shape == (3, 2)
+    assert clustering.reduce(blobs, "standard", "elbow")[0].shape == (75, 2)  # three centres lie in a plane
+
+
+def test_all_components_keep_every_distance(blobs):
+    components, _ = clustering.reduce(blobs, "none", "all")
+    for i, j in ((0, 1), (3, 70)):
+        expected = np.linalg.norm(blobs[i] - blobs[j])
+        assert np.linalg.norm(components[i] - components[j]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_scaling(blobs):
@@ -107,3 +161,30 @@ def test_scaling(blobs):
     np.testing.assert_allclose(
         *(np.abs(clustering.reduce(X, "l2", 3)[0]) for X in (blobs, longer)), atol=1e-4
     )
+
+
+LINE = np.array([[0.0], [2.0], [10.0], [12.0], [10.0]])
+"""Category a has centre 1, category b has centre 32 / 3."""
+
+
+def test_the_table_of_the_categories_by_hand():
+    table = clustering.by_category(LINE, np.array(list("aabbb")), np.array([0, 0, 1, 1, 0]), 0)
+    columns = ["category", "products", "silhouette", "distance_a", "distance_b", "cluster_0", "cluster_1"]
+    assert table.columns.tolist() == columns
+    assert table["category"].tolist() == ["a", "b"] and table["products"].tolist() == [2, 3]
+    between = 32 / 3 - 1
+    np.testing.assert_allclose(table[["distance_a", "distance_b"]], [[0, between], [between, 0]])
+    assert table[["cluster_0", "cluster_1"]].to_numpy().tolist() == [[2, 0], [1, 2]]
+    # 1 - (own mean distance) / (mean distance to the other category)
+    a = [1 - 2 / (32 / 3), 1 - 2 / (26 / 3)]
+    b = [1 - 1 / 9, 1 - 2 / 11, 1 - 1 / 9]
+    np.testing.assert_allclose(table["silhouette"], [np.mean(a), np.mean(b)])
+
+
+def test_a_silhouette_of_many_products_is_that_of_a_sample(monkeypatch, blobs):
+    whole = clustering.by_category(blobs, CATEGORIES, np.zeros(75, int), 0)
+    monkeypatch.setattr(clustering, "SAMPLE", 60)
+    part = clustering.by_category(blobs, CATEGORIES, np.zeros(75, int), 0)
+    np.testing.assert_allclose(part["silhouette"], whole["silhouette"], atol=0.02)
+    assert (part["silhouette"] != whole["silhouette"]).any()
+    pd.testing.assert_frame_equal(part.drop(columns="silhouette"), whole.drop(columns="silhouette"))

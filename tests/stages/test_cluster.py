@@ -11,7 +11,7 @@ from aisle.clustering import ClusteringParams
 from aisle.errors import AisleError
 from stages import cluster
 
-PARAMS = ClusteringParams(max_components=5, perplexity=10, n_iter=60, n_seeds=2, seed=0)
+PARAMS = ClusteringParams(components="all", perplexity=10, n_iter=300, max_k=5, n_seeds=2, seed=0)
 
 
 @pytest.fixture
@@ -23,15 +23,37 @@ def data():
     vectors[::5] = np.nan
     ids = [f"p{i:02d}" for i in range(40)]
     folds = pd.DataFrame({"product_id": ids, "category": category}).sample(frac=1, random_state=0)
-    return features.Features(ids, vectors, {"catalogue": "tiny"}), folds
+    return features.Features(ids, vectors, {"catalogue": "tiny", "weights": "none"}), folds
 
 
 def test_products_without_input_are_left_out(data):
-    metrics, points = cluster.run(*data, "standard", PARAMS)
+    metrics, points, categories = cluster.run(*data, "standard", PARAMS)
     assert metrics["n"] == 32 and metrics["ari"] == pytest.approx(1)
-    assert list(points.columns) == ["product_id", "x", "y", "cluster"]
+    assert list(points.columns) == ["product_id", "x", "y", "cluster", "cluster_best"]
     assert list(points["product_id"]) == [f"p{i:02d}" for i in range(40) if i % 5]
     assert points.groupby(points["product_id"] < "p20")["cluster"].nunique().tolist() == [1, 1]
+    assert categories["products"].tolist() == [16, 16]
+
+
+@pytest.mark.parametrize(
+    ("weights", "kind"), [("none", "none"), ("untrained", "untrained"), ("12ab+34cd", "pretrained")]
+)
+def test_the_metrics_say_whose_weights(data, weights, kind):
+    features_, folds = data
+    features_.metadata["weights"] = weights
+    assert cluster.run(features_, folds, "standard", PARAMS)[0]["weights"] == kind
+
+
+def test_weights_that_are_not_available(data):
+    features_, folds = data
+    without = features.Features(
+        features_.product_ids,
+        np.full((40, 1), np.nan, np.float32),
+        {"catalogue": "tiny", "weights": "not available"},
+    )
+    metrics, points, categories = cluster.run(without, folds, "l2", PARAMS)
+    assert (metrics["weights"], metrics["n"], metrics["ari"]) == ("not available", 0, None)
+    assert len(points) == len(categories) == 0
 
 
 def test_one_product_too_few(data):
@@ -46,14 +68,21 @@ def test_the_files(built):
     metrics = json.loads((built.root / "metrics/cluster/descriptors.json").read_text())
     assert {"catalogue": "tiny", "n": 60, "k": 3}.items() <= metrics.items()
     assert set(metrics) == {
-        "catalogue", "n", "k", "components", "variance", "ari", "ari_sd", "silhouette", "silhouette_sd",
+        "catalogue", "weights", "n", "k", "components", "variance", "elbow", "ari", "ari_sd", "silhouette",
+        "silhouette_sd", "best_k", "ari_best_k", "ari_best_k_sd", "silhouette_best_k", "silhouette_best_k_sd",
         "silhouette_categories",
     }  # fmt: skip
+    categories = tables.read_csv(built.root / "reports/cluster_tables/descriptors.csv")
+    assert categories["category"].tolist() == ["Clocks", "Lamps", "Mugs"]
+    assert categories["products"].tolist() == [20, 20, 20]
 
 
 def test_the_same_bytes_again(built, tmp_path):
-    built.run("cluster", "tfidf", output=tmp_path / "map", metrics=tmp_path / "metrics")
+    new = {name: tmp_path / name for name in ("map", "metrics", "categories")}
+    built.run("cluster", "tfidf", output=new["map"], metrics=new["metrics"], categories=new["categories"])
     assert (tmp_path / "map").read_bytes() == (built.root / "reports/clusters/tfidf.parquet").read_bytes()
+    table = built.root / "reports/cluster_tables/tfidf.csv"
+    assert (tmp_path / "categories").read_bytes() == table.read_bytes()
     assert (tmp_path / "metrics").read_bytes() == (built.root / "metrics/cluster/tfidf.json").read_bytes()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 ALIGNED = [
     ("make_folds", "", "pictures"),
+    ("fuse_features", "text_picture", "picture"),
     ("cluster", "tfidf", "folds"),
     ("cluster", "descriptors", "folds"),
     ("classify", "text_floor", "folds"),
@@ -29,7 +30,8 @@ LEADING = [
     ("evaluate", "", "predictions/text_floor"),
 ]
 """Those whose order the others follow."""
-OUTPUTS = ("output", "metrics", "pairs", "per-class", "fold-scores", "confusion")
+FEATURES = [("fuse_features", "text_picture", "text"), ("cluster", "tfidf", "features")]
+OUTPUTS = ("output", "metrics", "categories", "pairs", "per-class", "fold-scores", "confusion")
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_shuffling_the_leading_table_gives_the_same_content(run_changed, stage, 
         )
 
 
-@pytest.mark.parametrize(("stage", "item", "flag"), [*ALIGNED, *LEADING, ("cluster", "tfidf", "features")])
+@pytest.mark.parametrize(("stage", "item", "flag"), [*ALIGNED, *LEADING, *FEATURES])
 @pytest.mark.parametrize("change", [without, twice])
 def test_a_product_dropped_or_doubled_in_one_table_is_named(run_changed, capsys, stage, item, flag, change):
     with pytest.raises(SystemExit) as stop:

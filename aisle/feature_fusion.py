@@ -1,0 +1,66 @@
+"""Put a text encoder's and a picture encoder's vectors side by side, with a weight per modality."""
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import normalize
+
+from aisle.features import NOT_AVAILABLE, UNTRAINED, Features
+from aisle.tables import KEY, align
+
+
+def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
+    """Return the fused features, products and order those of `text`.
+
+    Each vector is normalised to length 1, not centred, and multiplied by the root of its modality's weight:
+    the squared distance between two products is then the weighted mean of those by text and by picture.
+
+    Parameters
+    ----------
+    text, picture
+        Features of the same products, in any order.
+    picture_weight
+        0 (text alone) to 1 (picture alone).
+
+    Returns
+    -------
+    Features
+        float32 (n, dimension of text + of picture). A product without one modality has zeros there, one
+        without both is NaN. Where the weights of one are not available all are NaN, dimension 1: half of
+        the features under the name of both would mislead.
+
+    Raises
+    ------
+    AisleError
+        If the products differ.
+    """
+    rows = pd.DataFrame({KEY: picture.product_ids, "row": range(len(picture.product_ids))})
+    order = align(rows, text.product_ids, "the picture features", "the text features")["row"].to_numpy()
+    weights = fused_weights([text.metadata["weights"], picture.metadata["weights"]])
+    metadata = {
+        "encoder": f"{text.metadata['encoder']}+{picture.metadata['encoder']}",
+        "weights": weights,
+        "catalogue": text.metadata["catalogue"],
+    }
+    if weights == NOT_AVAILABLE:
+        return Features(text.product_ids, np.full((len(order), 1), np.nan, np.float32), metadata)
+    vectors, available = picture.vectors[order], picture.available[order]
+    parts = [_weighted(text.vectors, 1 - picture_weight), _weighted(vectors, picture_weight)]
+    fused = np.hstack(parts).astype(np.float32)
+    fused[~(text.available | available)] = np.nan
+    return Features(text.product_ids, fused, metadata)
+
+
+def _weighted(vectors: np.ndarray, weight: float) -> np.ndarray:
+    return np.sqrt(weight) * normalize(np.nan_to_num(vectors.astype(np.float64)))
+
+
+def fused_weights(parts: list[str]) -> str:
+    """Return the `weights` of features made of several: the worst of them, or all their digests.
+
+    `not available` if one is, else `untrained` if one is, else the digests joined by `+`; `none` if no part
+    has any.
+    """
+    for worst in (NOT_AVAILABLE, UNTRAINED):
+        if worst in parts:
+            return worst
+    return "+".join(dict.fromkeys(part for part in parts if part != "none")) or "none"
