@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import normalize
 
-from aisle.features import NOT_AVAILABLE, UNTRAINED, Features
+from aisle.features import Features
 from aisle.tables import KEY, align
+from aisle.weights import ABSENT, NONE, UNTRAINED
 
 
 def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
@@ -41,7 +42,7 @@ def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
         "weights": weights,
         "catalogue": text.metadata["catalogue"],
     }
-    if weights == NOT_AVAILABLE:
+    if weights == ABSENT:
         return Features(text.product_ids, np.full((len(order), 1), np.nan, np.float32), metadata)
     vectors, available = picture.vectors[order], picture.available[order]
     parts = [_weighted(text.vectors, 1 - picture_weight), _weighted(vectors, picture_weight)]
@@ -60,7 +61,7 @@ def fused_weights(parts: list[str]) -> str:
     `not available` if one is, else `untrained` if one is, else the digests joined by `+`; `none` if no part
     has any.
     """
-    for worst in (NOT_AVAILABLE, UNTRAINED):
+    for worst in (ABSENT, UNTRAINED):
         if worst in parts:
             return worst
-    return "+".join(dict.fromkeys(part for part in parts if part != "none")) or "none"
+    return "+".join(dict.fromkeys(part for part in parts if part != NONE)) or NONE

@@ -1,7 +1,10 @@
 """Feature files: one fixed-size float32 vector per product, NaN where the product has no such input."""
 
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +12,7 @@ import pyarrow.parquet as pq
 
 from aisle.errors import AisleError
 from aisle.tables import KEY
-
-UNTRAINED = "untrained"
-"""`weights` of vectors that random weights made."""
-NOT_AVAILABLE = "not available"
-"""`weights` where there are none on this machine: every vector is NaN."""
+from aisle.weights import ABSENT, NONE, UNTRAINED
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,33 @@ class Features:
 def weights_kind(features: Features) -> str:
     """Return `none`, `untrained`, `not available`, or `pretrained` where `weights` is a digest."""
     weights = features.metadata["weights"]
-    return weights if weights in ("none", UNTRAINED, NOT_AVAILABLE) else "pretrained"
+    return weights if weights in (NONE, UNTRAINED, ABSENT) else "pretrained"
 
 
 def write(features: Features, path: str | Path) -> None:
     """Write a feature file (DESIGN section 3)."""
-    count, dimension = features.vectors.shape
-    if count != len(features.product_ids):
-        raise AisleError(f"{path}: {len(features.product_ids)} products but {count} vectors")
-    vectors = pa.FixedSizeListArray.from_arrays(features.vectors.astype(np.float32).ravel(), dimension)
-    schema = pa.schema(
-        [(KEY, pa.string()), ("vector", pa.list_(pa.float32(), dimension))],
-        metadata={**features.metadata, "dimension": str(dimension)},
-    )
+    write_batches([(features.product_ids, features.vectors)], features.metadata, path)
+
+
+def write_batches(
+    batches: Iterable[tuple[list[str], np.ndarray]], metadata: dict[str, str], path: str | Path
+) -> None:
+    """Write a feature file batch by batch, each (ids, float32 vectors), so that only one is in memory."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_arrays([pa.array(features.product_ids), vectors], schema=schema), path)
+    with ExitStack() as stack:
+        writer: Any = None
+        for ids, vectors in batches:
+            count, dimension = vectors.shape
+            if count != len(ids):
+                raise AisleError(f"{path}: {len(ids)} products but {count} vectors")
+            if writer is None:
+                schema = pa.schema(
+                    [(KEY, pa.string()), ("vector", pa.list_(pa.float32(), dimension))],
+                    metadata={**metadata, "dimension": str(dimension)},
+                )
+                writer = stack.enter_context(pq.ParquetWriter(path, schema))
+            column = pa.FixedSizeListArray.from_arrays(vectors.astype(np.float32).ravel(), dimension)
+            writer.write_table(pa.Table.from_arrays([pa.array(ids), column], schema=schema))
 
 
 def read(path: str | Path) -> Features:

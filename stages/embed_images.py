@@ -24,33 +24,31 @@ BATCH = 64
 """Pictures in memory at a time, and the most that a killed run encodes again."""
 
 
-def run(path: Path, params: registry.EncoderParams, folder: str | Path) -> tuple[list[str], np.ndarray]:
-    """Return product ids and float32 vectors (n, dimension), NaN where there is no picture.
+def run(
+    path: Path, params: registry.EncoderParams, folder: str | Path
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Yield product ids and float32 vectors (n, dimension) of each batch, NaN where there is no picture.
 
     Without weights they are NaN (n, 1).
     """
     pretrained, file = weights.read(folder), pq.ParquetFile(path)
-    if not pretrained.available:
-        ids = file.read([tables.KEY]).column(tables.KEY).to_pylist()
-        return ids, np.full((len(ids), 1), np.nan, np.float32)
-    encoder = registry.create("image", params, folder)
-    if not getattr(encoder, "stateless", False):
+    encoder = registry.create("image", params, folder) if pretrained.available else None
+    if encoder and not getattr(encoder, "stateless", False):
         encoder.fit(decoded(file, params.encoder))
-    vectors = np.full((file.metadata.num_rows, len(encoder.get_feature_names_out())), np.nan, np.float32)
-    ids = []
-    bar = tqdm(total=len(vectors), desc=params.encoder, unit="picture", disable=None)
+    dimension = len(encoder.get_feature_names_out()) if encoder else 1
+    bar = tqdm(total=file.metadata.num_rows, desc=params.encoder, unit="picture", disable=None)
     with bar as progress, closing(ItemCache(encoder, pretrained.model)) as cache:
         for batch in file.iter_batches(BATCH, columns=[tables.KEY, "picture"]):
             pictures = batch.column("picture").to_pylist()
+            vectors = np.full((len(pictures), dimension), np.nan, np.float32)
             present = [i for i, picture in enumerate(pictures) if picture is not None]
-            if present:
-                vectors[len(ids) + np.array(present)] = cache.encode(
+            if encoder and present:
+                vectors[present] = cache.encode(
                     [pictures[i] for i in present],
                     lambda some: encoder.transform(Pictures(some)),
                 )
-            ids += batch.column(tables.KEY).to_pylist()
+            yield batch.column(tables.KEY).to_pylist(), vectors
             progress.update(len(pictures))
-    return ids, vectors
 
 
 def decoded(file: pq.ParquetFile, name: str) -> Iterator[np.ndarray]:
@@ -69,11 +67,10 @@ def main() -> None:
     parser.add_argument("--encoder", required=True, help="entry of params.yaml: encoders.image")
     args = parser.parse_args()
     params = load_params(args.params, f"encoders.image.{args.encoder}", registry.EncoderParams)
-    ids, vectors = run(Path(args.pictures), params, args.weights)
     catalogue = tables.read(args.pictures, [tables.KEY]).attrs["catalogue"]
     label = weights.read(args.weights).label
     metadata = {"encoder": args.encoder, "weights": label, "catalogue": catalogue}
-    features.write(features.Features(ids, vectors, metadata), args.output)
+    features.write_batches(run(Path(args.pictures), params, args.weights), metadata, args.output)
 
 
 if __name__ == "__main__":

@@ -175,6 +175,12 @@ class Workspace:
                 "picture": f"predictions/{fusion.get('picture')}.parquet",
                 "output": f"predictions/{item}.parquet",
             },
+            "zero_shot": {
+                "features": "",
+                "folds": "data/folds.parquet",
+                "weights": "",
+                "output": f"predictions/{item}.parquet",
+            },
             "evaluate": {
                 "predictions": "predictions",
                 "folds": "data/folds.parquet",
@@ -240,6 +246,7 @@ ITEM_OPTION = {
     "cluster": "feature-set",
     "classify": "classifier",
     "fuse": "fusion",
+    "zero_shot": "zero-shot",
 }
 
 

@@ -38,7 +38,12 @@ def pictures(built, tmp_path):
 @pytest.fixture
 def encode(no_weights):
     """Return the stage's `run` for encoders without pretrained weights."""
-    return lambda pictures, params: embed_images.run(pictures, params, no_weights)
+
+    def encode(pictures, params):
+        batches = list(embed_images.run(pictures, params, no_weights))
+        return [name for ids, _ in batches for name in ids], np.concatenate([rows for _, rows in batches])
+
+    return encode
 
 
 @pytest.mark.parametrize("batch", [1, 7, 60, 64])

@@ -7,6 +7,7 @@ import pandas as pd
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Section, TableBlock
 from aisle.report.results import Results
 from aisle.report.style import colours, styled, with_sd
+from aisle.weights import ABSENT, UNTRAINED
 
 MANY = 5_000
 """Points above which a map is drawn by WebGL; a page can have but a few such figures."""
@@ -37,7 +38,7 @@ def _row(scores: dict[str, Any]) -> dict[str, Any]:
     """Return the comparison's cells for one feature set."""
     row = {"weights": scores["weights"], "products": scores["n"]}
     if scores["ari"] is None:
-        missing = scores["weights"] == "not available"
+        missing = scores["weights"] == ABSENT
         return (
             row
             | {"ARI": "weights not available" if missing else "too few products"}
@@ -66,7 +67,7 @@ def _row(scores: dict[str, Any]) -> dict[str, Any]:
 
 def _named(name: str, scores: dict[str, Any]) -> str:
     """Return the name, with a word where random weights made the features."""
-    return f"{name} (untrained)" if scores["weights"] == "untrained" else name
+    return f"{name} (untrained)" if scores["weights"] == UNTRAINED else name
 
 
 def _comparison(scored: dict[str, dict[str, Any]]) -> FigureBlock:
@@ -78,13 +79,13 @@ def _comparison(scored: dict[str, dict[str, Any]]) -> FigureBlock:
         y=[_named(name, scored[name]) for name in order],
         error_x={"array": [scored[name]["ari_sd"] for name in order]},
         orientation="h",
-        marker_color=["#999999" if scored[name]["weights"] == "untrained" else "#0072B2" for name in order],
+        marker_color=["#999999" if scored[name]["weights"] == UNTRAINED else "#0072B2" for name in order],
     )
     best = scored[order[-1]]
     caption = (
         f"{_named(order[-1], best)} is nearest to the categories: ARI {with_sd(best['ari'], best['ari_sd'])}."
     )
-    if any(scores["weights"] == "untrained" for scores in scored.values()):
+    if any(scores["weights"] == UNTRAINED for scores in scored.values()):
         caption += " Grey: untrained."
     layout = {"xaxis_title": "adjusted Rand index (bar: mean, whisker: sd over seeds)"}
     return FigureBlock("ari", caption, styled(go.Figure(points, layout=layout), 120 + 28 * len(order)))
