@@ -241,9 +241,8 @@ def study(
     }
     first: tuple[np.ndarray, dict[int, np.ndarray]] | None = None
     maps = tsne(components, params, seeds)
-    for _, (seed, xy) in zip(
-        progress(seeds), maps, strict=True
-    ):  # KMeans in this thread, while t-SNE goes on
+    # KMeans runs in this thread, while t-SNE of the next seeds goes on in others
+    for _, (seed, xy) in zip(progress(seeds), maps, strict=True):
         labels = {each: KMeans(each, n_init=10, random_state=seed).fit_predict(xy) for each in every_k}
         for each, clusters in labels.items():
             scores["ari"][each].append(adjusted_rand_score(categories, clusters))

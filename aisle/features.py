@@ -56,8 +56,13 @@ def write(features: Features, path: str | Path) -> None:
 def write_batches(
     batches: Iterable[tuple[list[str], np.ndarray]], metadata: dict[str, str], path: str | Path
 ) -> None:
-    """Write a feature file batch by batch, each (ids, float32 vectors), so that only one is in memory."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    """Write a feature file batch by batch, each (ids, float32 vectors), so that only one is in memory.
+
+    The file gets its name when it is whole.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
     with ExitStack() as stack:
         writer: Any = None
         for ids, vectors in batches:
@@ -69,9 +74,10 @@ def write_batches(
                     [(KEY, pa.string()), ("vector", pa.list_(pa.float32(), dimension))],
                     metadata={**metadata, "dimension": str(dimension)},
                 )
-                writer = stack.enter_context(pq.ParquetWriter(path, schema))
+                writer = stack.enter_context(pq.ParquetWriter(part, schema))
             column = pa.FixedSizeListArray.from_arrays(vectors.astype(np.float32).ravel(), dimension)
             writer.write_table(pa.Table.from_arrays([pa.array(ids), column], schema=schema))
+    part.replace(path)
 
 
 def read(path: str | Path) -> Features:

@@ -1,4 +1,4 @@
-"""stages/zero_shot.py: the category whose prompt is nearest, without training; nothing made up without weights."""
+"""stages/zero_shot.py: the category whose prompt is nearest; without weights, nothing is made up."""
 
 import json
 
