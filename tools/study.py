@@ -16,6 +16,8 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +170,8 @@ def collect(workspace: Path) -> dict[str, Any]:
     params, result = read_yaml(workspace / "params.yaml"), dict[str, Any]()
     for stage, definition in read_yaml(workspace / "dvc.yaml")["stages"].items():
         for template in (next(iter(entry)) for entry in definition.get("do", definition).get("metrics", [])):
-            if "foreach" in definition:  # `${feature_sets}`: a section of params.yaml
-                items = params[definition["foreach"][2:-1]]
+            if "foreach" in definition:  # `${encoders.text}`: a section of params.yaml
+                items = reduce(getitem, definition["foreach"][2:-1].split("."), params)
                 result[stage] = {
                     item: read_json(workspace / template.replace("${key}", item)) for item in items
                 }

@@ -53,9 +53,9 @@ class Copy:
 
 SMALL = {
     "weights": ("none", "minilm", "mobilenet_v2", "clip"),
-    "encoders.text": ("bow", "tfidf", "minilm"),
+    "encoders.text": ("bow", "tfidf", "word2vec", "minilm"),
     "encoders.image": ("descriptors", "mobilenet_v2", "clip"),
-    "feature_sets": ("bow", "tfidf", "minilm", "descriptors", "mobilenet_v2", "text_picture"),
+    "feature_sets": ("bow", "tfidf", "word2vec", "minilm", "descriptors", "mobilenet_v2", "text_picture"),
 }
 """What the copies' params.yaml keeps: one encoder of each kind. CI's `make repro` runs all."""
 ABSENT = ("mobilenet_v2", "clip")
