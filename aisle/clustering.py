@@ -32,10 +32,11 @@ SAMPLE = 5_000
 
 
 class FeatureSetParams(Section):
-    """Section `feature_sets.<name>`."""
+    """Section `feature_sets.<name>`; `published_ari` is somebody else's, shown beside ours."""
 
     features: str
     scaling: Literal["l2", "standard", "none"]
+    published_ari: float | None = None
 
 
 class ClusteringParams(Section):

@@ -6,7 +6,7 @@ from sklearn.preprocessing import normalize
 
 from aisle.features import Features
 from aisle.tables import KEY, align
-from aisle.weights import ABSENT, NONE, UNTRAINED
+from aisle.weights import ABSENT, combined
 
 
 def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
@@ -36,7 +36,7 @@ def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
     """
     rows = pd.DataFrame({KEY: picture.product_ids, "row": range(len(picture.product_ids))})
     order = align(rows, text.product_ids, "the picture features", "the text features")["row"].to_numpy()
-    weights = fused_weights([text.metadata["weights"], picture.metadata["weights"]])
+    weights = combined([text.metadata["weights"], picture.metadata["weights"]])
     metadata = {
         "encoder": f"{text.metadata['encoder']}+{picture.metadata['encoder']}",
         "weights": weights,
@@ -53,15 +53,3 @@ def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
 
 def _weighted(vectors: np.ndarray, weight: float) -> np.ndarray:
     return np.sqrt(weight) * normalize(np.nan_to_num(vectors.astype(np.float64)))
-
-
-def fused_weights(parts: list[str]) -> str:
-    """Return the `weights` of features made of several: the worst of them, or all their digests.
-
-    `not available` if one is, else `untrained` if one is, else the digests joined by `+`; `none` if no part
-    has any.
-    """
-    for worst in (ABSENT, UNTRAINED):
-        if worst in parts:
-            return worst
-    return "+".join(dict.fromkeys(part for part in parts if part != NONE)) or NONE

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from aisle.errors import AisleError
 from aisle.tables import KEY
-from aisle.weights import ABSENT, NONE, UNTRAINED
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,6 @@ class Features:
     def available(self) -> np.ndarray:
         """Boolean array (n,): whether the product has a vector."""
         return ~np.isnan(self.vectors[:, 0])
-
-
-def weights_kind(features: Features) -> str:
-    """Return `none`, `untrained`, `not available`, or `pretrained` where `weights` is a digest."""
-    weights = features.metadata["weights"]
-    return weights if weights in (NONE, UNTRAINED, ABSENT) else "pretrained"
 
 
 def write(features: Features, path: str | Path) -> None:

@@ -135,6 +135,23 @@ def label(params: WeightsParams) -> str:
     return sha256("\n".join(known).encode()).hexdigest()
 
 
+def kind(label: str) -> str:
+    """Return NONE, UNTRAINED or ABSENT as they are, and `pretrained` for a digest."""
+    return label if label in (NONE, UNTRAINED, ABSENT) else "pretrained"
+
+
+def combined(parts: list[str]) -> str:
+    """Return the label of what several make together: the worst of them, or all their digests.
+
+    `not available` if one is, else `untrained` if one is, else the digests joined by `+`; `none` if no part
+    has any.
+    """
+    for worst in (ABSENT, UNTRAINED):
+        if worst in parts:
+            return worst
+    return "+".join(dict.fromkeys(part for part in parts if part != NONE)) or NONE
+
+
 def describe(params: WeightsParams, facts: dict[str, Any], folder: Path) -> Weights:
     """Return the description of a folder of exported models."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())

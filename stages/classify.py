@@ -32,7 +32,8 @@ def main() -> None:
     model = classifiers.create(params)
     inputs = model.read(args.input)
     bar = partial(tqdm, desc=args.classifier, unit="fit", disable=None)
-    tables.write(run(inputs, tables.read(args.folds), model, bar), args.output, inputs.catalogue)
+    table = run(inputs, tables.read(args.folds), model, bar)
+    tables.write(table, args.output, inputs.catalogue, weights=inputs.weights)
 
 
 if __name__ == "__main__":

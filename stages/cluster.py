@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from aisle import cli, clustering, features, tables
+from aisle import cli, clustering, features, tables, weights
 from aisle.params import load_params
 
 
@@ -29,7 +29,11 @@ def run(
     vectors = data.vectors[data.available]
     found = clustering.study(vectors, aligned["category"].to_numpy(str), scaling, params, progress)
     found.points.insert(0, "product_id", aligned["product_id"].to_numpy())
-    return {"weights": features.weights_kind(data), **found.metrics}, found.points, found.categories
+    return (
+        {"weights": weights.kind(data.metadata["weights"]), **found.metrics},
+        found.points,
+        found.categories,
+    )
 
 
 def main() -> None:
@@ -49,6 +53,8 @@ def main() -> None:
     data = features.read(args.features)
     bar: Any = partial(tqdm, desc=args.feature_set, unit="seed", disable=None)
     metrics, points, categories = run(data, tables.read(args.folds), feature_set.scaling, params, bar)
+    if feature_set.published_ari is not None:
+        metrics["published_ari"] = feature_set.published_ari
     label = data.metadata["catalogue"]
     tables.write(points, args.output, label)
     tables.write_csv(categories, args.categories, label)

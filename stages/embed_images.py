@@ -2,13 +2,14 @@
 
 Inputs: data/images.parquet; the encoder's folder of models/pretrained/.
 Output: features/image/<encoder>.parquet, one row per product: a float32 vector, NaN without a picture.
-With an encoder that learns nothing, a picture met before costs nothing: see aisle/cache.py. One that learns
-(a codebook) is fitted on all pictures here: for clustering, which has no test set.
+A picture met before costs nothing: see aisle/cache.py. An encoder that learns (a codebook) is fitted on all
+pictures here, for clustering, which has no test set; what it learns from is its stateless part, `local`.
 """
 
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from aisle import cli, features, tables, weights
 from aisle.cache import ItemCache
 from aisle.encoders import registry
-from aisle.encoders.image import Pictures, decode
+from aisle.encoders.image import Pictures
 from aisle.params import load_params
 
 BATCH = 64
@@ -32,31 +33,37 @@ def run(
     Without weights they are NaN (n, 1).
     """
     pretrained, file = weights.read(folder), pq.ParquetFile(path)
-    encoder = registry.create("image", params, folder) if pretrained.available else None
-    if encoder and not getattr(encoder, "stateless", False):
-        encoder.fit(decoded(file, params.encoder))
-    dimension = len(encoder.get_feature_names_out()) if encoder else 1
-    bar = tqdm(total=file.metadata.num_rows, desc=params.encoder, unit="picture", disable=None)
-    with bar as progress, closing(ItemCache(encoder, pretrained.model)) as cache:
-        for batch in file.iter_batches(BATCH, columns=[tables.KEY, "picture"]):
-            pictures = batch.column("picture").to_pylist()
-            vectors = np.full((len(pictures), dimension), np.nan, np.float32)
+    if not pretrained.available:
+        for ids, _ in batches(file, "no weights"):
+            yield ids, np.full((len(ids), 1), np.nan, np.float32)
+        return
+    encoder = registry.create("image", params, folder)
+    local = encoder if getattr(encoder, "stateless", False) else encoder.local
+    with closing(ItemCache(local, pretrained.model)) as cache:
+
+        def encode(pictures: list[bytes]) -> np.ndarray:
+            return cache.encode(pictures, lambda new: local.transform(Pictures(new)))
+
+        if local is not encoder:
+            learning = batches(file, f"{params.encoder}: fit")
+            there = ([each for each in pictures if each is not None] for _, pictures in learning)
+            encoder.fit_local(row for pictures in there if pictures for row in encode(pictures))
+        dimension = len(encoder.get_feature_names_out())
+        for ids, pictures in batches(file, params.encoder):
+            vectors = np.full((len(ids), dimension), np.nan, np.float32)
             present = [i for i, picture in enumerate(pictures) if picture is not None]
-            if encoder and present:
-                vectors[present] = cache.encode(
-                    [pictures[i] for i in present],
-                    lambda some: encoder.transform(Pictures(some)),
-                )
-            yield batch.column(tables.KEY).to_pylist(), vectors
-            progress.update(len(pictures))
+            if present:
+                rows = encode([pictures[i] for i in present])
+                vectors[present] = rows if local is encoder else encoder.transform_local(rows)
+            yield ids, vectors
 
 
-def decoded(file: pq.ParquetFile, name: str) -> Iterator[np.ndarray]:
-    """Yield the pictures there are, decoded one at a time: an encoder that learns keeps what it needs."""
-    rows = (row for batch in file.iter_batches(BATCH, columns=["picture"]) for row in batch.column(0))
-    for row in tqdm(rows, desc=f"{name}: fit", total=file.metadata.num_rows, unit="picture", disable=None):
-        if row.is_valid:
-            yield decode(row.as_py())
+def batches(file: pq.ParquetFile, name: str) -> Iterator[tuple[list[str], list[Any]]]:
+    """Yield product ids and encoded pictures, None where there is none, a batch at a time."""
+    with tqdm(total=file.metadata.num_rows, desc=name, unit="picture", disable=None) as progress:
+        for batch in file.iter_batches(BATCH, columns=[tables.KEY, "picture"]):
+            yield batch.column(tables.KEY).to_pylist(), batch.column("picture").to_pylist()
+            progress.update(len(batch))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from aisle import cli, metrics, predictions, tables
 from aisle.errors import AisleError, some
 from aisle.params import load_params
-from aisle.weights import ABSENT
+from aisle.weights import ABSENT, NONE, kind
 
 
 def run(
@@ -30,13 +30,13 @@ def run(
     group = folds.set_index("product_id")["group"]
     results, classes, fold_rows, confusions = {}, [], [], []
     for name, original in models.items():
-        pretrained = {"weights": original.attrs["weights"]} if "weights" in original.attrs else {}
-        if ABSENT in pretrained.values():
-            results[name] = pretrained
+        weights = kind(original.attrs.get("weights", NONE))
+        if weights == ABSENT:
+            results[name] = {"weights": weights}
             continue
         same = name == params.floor
         table = floor if same else predictions.align(original, floor, f"predictions of {name}", "the floor's")
-        results[name] = metrics.score_model(table, floor, group, params) | pretrained
+        results[name] = metrics.score_model(table, floor, group, params) | {"weights": weights}
         for protocol, rows in table.groupby("protocol"):
             groups = group[rows["product_id"]].to_numpy()
             classes.append(metrics.score_classes(rows, name, str(protocol), groups, params))

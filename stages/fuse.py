@@ -10,6 +10,7 @@ from pydantic import Field
 
 from aisle import cli, fusion, predictions, tables
 from aisle.params import Section, load_params
+from aisle.weights import NONE, combined
 
 
 class FusionParams(Section):
@@ -39,8 +40,9 @@ def main() -> None:
     args = parser.parse_args()
     params = load_params(args.params, f"fusions.{args.fusion}", FusionParams)
     text = tables.read(args.text)
-    fused = run(text, tables.read(args.picture), params)
-    tables.write(fused, args.output, text.attrs["catalogue"])
+    picture = tables.read(args.picture)
+    label = combined([table.attrs.get("weights", NONE) for table in (text, picture)])
+    tables.write(run(text, picture, params), args.output, text.attrs["catalogue"], weights=label)
 
 
 if __name__ == "__main__":

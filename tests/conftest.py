@@ -280,6 +280,7 @@ def small_params() -> dict[str, Any]:
     }
     sets = ("tfidf", "descriptors", "text_picture")
     params["feature_sets"] = {name: params["feature_sets"][name] for name in sets}
+    params["classifiers"] = {name: params["classifiers"][name] for name in ("text_floor", "descriptors")}
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     return params
 

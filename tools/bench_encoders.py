@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from ruamel.yaml import YAML
 
-from aisle import cli, features, tables
+from aisle import cli, tables
 from aisle.errors import AisleError
 from aisle.params import load_params, read_yaml
 from aisle.weights import WeightsParams
@@ -66,15 +67,30 @@ def multiplications(path: Path) -> float:
     return float(total)
 
 
-def peak(rounds: int) -> dict[str, float]:
-    """Return the rate of large matrix products, floating-point operations a second, in fp32 and bf16."""
-    import torch
+def peak() -> dict[str, float]:
+    """Return the best rate of a large matrix product, floating-point operations a second, by precision.
+
+    oneDNN's, through OpenVINO: torch's fp32 product reaches half of it on some processors.
+    """
+    from aisle.openvino_runtime import HINTS, core
+
+    runtime = core()
+    from openvino import Model, opset13
 
     side = 2048
+    left, right = (np.ones((side, side), np.float32) for _ in range(2))
+    given = opset13.parameter([side, side], np.float32)
+    total = opset13.reduce_sum(opset13.matmul(given, right, False, True), np.array([0, 1]))
     rates = {}
-    for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        left, right = (torch.ones(side, side, dtype=kind) for _ in range(2))
-        rates[name] = 2 * side**3 / turns({name: lambda a=left, b=right: a @ b}, 5 * rounds)[name]  # type: ignore[misc]
+    for name in precisions():
+        config = {"INFERENCE_PRECISION_HINT": HINTS[name], "NUM_STREAMS": 1}
+        request = runtime.compile_model(Model([total], [given], name), "CPU", config).create_infer_request()
+        seconds = []
+        for _ in range(20):
+            start = time.perf_counter()
+            request.infer({0: left})
+            seconds.append(time.perf_counter() - start)
+        rates[name] = 2 * side**3 / min(seconds)
     return rates
 
 
@@ -189,74 +205,63 @@ def texts(name: str, sentences: list[str], rounds: int) -> dict[str, Any]:
         return compare(folder, ours, plain, len(sentences), rounds, "")
 
 
-def adding(workspace: Path) -> dict[str, Any]:
-    """Time each embedding stage on all products from cold, and again after its cache has all but NEW.
+def pretrained(folder: Path) -> dict[str, Any]:
+    """Make every pretrained model in a folder; return the params, in which none is absent any more."""
+    params = read_yaml(ROOT / "params.yaml")
+    for entry in params["weights"].values():
+        entry["source"] = "random" if entry["source"] == "absent" else entry["source"]
+    YAML().dump(params, folder / "params.yaml")
+    for name in params["weights"]:
+        stage("fetch_weights", folder, {"weights": name, "output": folder / name})
+    return params
 
-    The stages run as dvc.yaml has them, each in a process of its own, with the weights that the workspace
-    has.
+
+def stage(name: str, folder: Path, flags: dict[str, Any], cache: str = "off") -> float:
+    """Run a stage as dvc.yaml does, in a process of its own; return its seconds."""
+    command = [sys.executable, "-m", f"stages.{name}", "--params", str(folder / "params.yaml")]
+    command += [part for flag, value in flags.items() for part in (f"--{flag}", str(value))]
+    environment = os.environ | {"AISLE_CACHE": cache}
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AisleError(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
+    return time.perf_counter() - start
+
+
+def adding(params: dict[str, Any], folder: Path, workspace: Path, check: bool = False) -> dict[str, Any]:
+    """Time each embedding stage from cold without the last NEW products, and then with them.
+
+    Parameters
+    ----------
+    params, folder
+        See `pretrained`.
+    workspace
+        Where data/ is.
+    check
+        Run all products from cold as well; other bytes are an error.
     """
-    params = read_yaml(workspace / "params.yaml")
     rows: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        for modality, stage, source in (
-            ("text", "embed_text", "texts"),
-            ("image", "embed_images", "pictures"),
-        ):
-            path = workspace / "data" / ("text.parquet" if modality == "text" else "images.parquet")
-            table = tables.read(path)
-            few = folder / f"{modality}.parquet"
-            tables.write(table.iloc[:-NEW], few, table.attrs["catalogue"])
-            for name, entry in params["encoders"][modality].items():
-                rows[name] = {}
-                outputs = {}
-                for run, data, cache in (
-                    ("warm-up", few, name),
-                    ("new", path, name),
-                    ("cold", path, f"{name}-cold"),
-                ):
-                    outputs[run] = folder / f"{name}-{run}.parquet"
-                    command = [
-                        sys.executable,
-                        "-m",
-                        f"stages.{stage}",
-                        "--encoder",
-                        name,
-                        f"--{source}",
-                        str(data),
-                    ]
-                    command += [
-                        "--weights",
-                        f"models/pretrained/{entry['weights']}",
-                        "--output",
-                        str(outputs[run]),
-                    ]
-                    command += ["--metrics", str(folder / "metrics.json")] if modality == "text" else []
-                    environment = os.environ | {"AISLE_CACHE": str(folder / "cache" / cache)}
-                    start = time.perf_counter()
-                    subprocess.run(
-                        command, cwd=workspace, env=environment, check=True, stderr=subprocess.DEVNULL
-                    )
-                    rows[name][run] = round(time.perf_counter() - start, 2)
-                if outputs["new"].read_bytes() != outputs["cold"].read_bytes():
-                    raise AisleError(
-                        f"{name}: the bytes with a cache must be those of a cold run; they differ"
-                    )
-                if features.read(outputs["new"]).metadata["weights"] == "not available":
-                    del rows[name]
-    cold, new = (sum(row[run] for row in rows.values()) for run in ("cold", "new"))
-    pretrained = [name for name, row in rows.items() if _entry(params, name)["weights"] != "none"]
-    shares = {
-        "all": round(new / cold, 4),
-        "pretrained": round(
-            sum(rows[n]["new"] for n in pretrained) / sum(rows[n]["cold"] for n in pretrained), 4
-        ),
-    }
-    return {"products": len(table), "new": NEW, "share_of_cold": shares, "seconds": rows}
-
-
-def _entry(params: dict[str, Any], name: str) -> dict[str, Any]:
-    return (params["encoders"]["text"] | params["encoders"]["image"])[name]
+    for modality, source in (("text", "text.parquet"), ("image", "images.parquet")):
+        everything, few = workspace / "data" / source, folder / source
+        table = tables.read(everything)
+        tables.write(table.iloc[:-NEW], few, table.attrs["catalogue"])
+        script, flag = {"text": ("embed_text", "texts"), "image": ("embed_images", "pictures")}[modality]
+        for name, entry in params["encoders"][modality].items():
+            flags = {"encoder": name, "weights": folder / entry["weights"]}
+            flags |= {"metrics": folder / "metrics.json"} if modality == "text" else {}
+            cache, new = str(folder / "items" / name), folder / f"{name}.parquet"
+            rows[name] = {
+                "cold": round(stage(script, folder, flags | {flag: few, "output": new}, cache), 2),
+                "new": round(stage(script, folder, flags | {flag: everything, "output": new}, cache), 2),
+            }
+            if check:
+                cold = folder / f"{name}-cold.parquet"
+                stage(script, folder, flags | {flag: everything, "output": cold})
+                if new.read_bytes() != cold.read_bytes():
+                    raise AisleError(f"{name}: the cache must give the bytes of a cold run; they differ")
+    cold_seconds, new_seconds = (sum(row[run] for row in rows.values()) for run in ("cold", "new"))
+    share = round(new_seconds / cold_seconds, 4)
+    return {"products": len(table), "new": NEW, "share_of_cold": share, "seconds": rows}
 
 
 def child(part: str, name: str, args: argparse.Namespace) -> dict[str, Any]:
@@ -274,7 +279,7 @@ def part(args: argparse.Namespace) -> dict[str, Any]:
     from aisle.encoders.image import decode
 
     if args.part == "peak":
-        return {name: round(rate / 1e9, 1) for name, rate in peak(args.rounds).items()}
+        return {name: round(rate / 1e9, 1) for name, rate in peak().items()}
     if args.part == "texts":
         table = tables.read(args.workspace / "data" / "text.parquet")
         sentences = [text for text in table["description_raw"] if text][: 4 * args.items]
@@ -321,7 +326,8 @@ def main() -> None:
             )
             for name in each["ratio"]
         }
-    result["new_products"] = adding(args.workspace)
+    with tempfile.TemporaryDirectory() as folder:
+        result["new_products"] = adding(pretrained(Path(folder)), Path(folder), args.workspace)
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     flat = pd.json_normalize(
         [{"encoder": name, **each} for name, each in (result["pictures"] | result["texts"]).items()]

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 
 from aisle.errors import AisleError, some
 from aisle.params import Section
+from aisle.weights import NONE
 
 
 class ClassifierParams(Section):
@@ -40,12 +41,15 @@ class Inputs:
         Boolean (n,): False where the product has no input of this kind (no picture, no text).
     catalogue
         Label of the catalogue.
+    weights
+        Of the features, as in their metadata.
     """
 
     product_ids: list[str]
     X: np.ndarray
     available: np.ndarray
     catalogue: str
+    weights: str = NONE
 
 
 class Model(Protocol):

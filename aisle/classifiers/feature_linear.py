@@ -48,7 +48,8 @@ class Classifier(Section):
     def read(self, path: str | Path) -> Inputs:
         """Read a feature file."""
         data = features.read(path)
-        return Inputs(data.product_ids, data.vectors, data.available, data.metadata["catalogue"])
+        labels = data.metadata["catalogue"], data.metadata["weights"]
+        return Inputs(data.product_ids, data.vectors, data.available, *labels)
 
     def estimator(self) -> BaseEstimator:
         """Return the unfitted pipeline."""

@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -73,15 +72,23 @@ def test_an_encoder_that_learns_is_fitted_on_the_pictures_there_are(
     assert list(np.flatnonzero(np.isnan(vectors).any(axis=1))) == [0, 33]
     decoded = [np.asarray(Image.open(io.BytesIO(table["picture"][i]))) for i in present]
     np.testing.assert_array_equal(vectors[present], visual_words.Encoder(**options).fit_transform(decoded))
-    assert not store.exists()  # each vector depends on all pictures
 
 
-def test_a_picture_is_decoded_when_the_encoder_that_learns_asks_for_it(pictures, monkeypatch):
-    asked = []
-    monkeypatch.setattr(embed_images, "decode", lambda picture: asked.append(picture) or picture)
-    learning = embed_images.decoded(pq.ParquetFile(pictures), "visual_words")
-    next(learning), next(learning)
-    assert len(asked) == 2
+def test_what_an_encoder_learns_from_is_kept_and_found_once(pictures, encode, store, monkeypatch):
+    params = EncoderParams(
+        encoder="visual_words", weights="none", options={"n_words": 4, "max_keypoints": 20}
+    )
+    seen = []
+    original = visual_words.LocalFeatures.transform
+    monkeypatch.setattr(
+        visual_words.LocalFeatures, "transform", lambda self, X: (seen.extend(X), original(self, X))[1]
+    )
+    first = encode(pictures, params)[1]
+    assert len(seen) == 58 - TWINS and store.exists()
+    np.testing.assert_array_equal(encode(pictures, params)[1], first)
+    assert len(seen) == 58 - TWINS
+    monkeypatch.setenv("AISLE_CACHE", "off")
+    np.testing.assert_array_equal(encode(pictures, params)[1], first)
 
 
 @pytest.mark.parametrize(

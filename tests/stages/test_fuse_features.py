@@ -5,7 +5,7 @@ import pytest
 
 from aisle import features
 from aisle.errors import AisleError
-from aisle.feature_fusion import fused_weights
+from aisle.weights import combined
 from stages import fuse_features
 
 NAN = np.nan
@@ -68,7 +68,7 @@ def test_a_squared_distance_is_the_weighted_mean_of_both(weight):
     ],
 )
 def test_the_weights_are_the_worst_of_the_parts(parts, expected):
-    assert fused_weights(parts) == fused_weights(parts[::-1]).replace("34cd+12ab", "12ab+34cd") == expected
+    assert combined(parts) == combined(parts[::-1]).replace("34cd+12ab", "12ab+34cd") == expected
 
 
 def test_without_the_weights_of_one_there_is_no_vector(text):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from aisle.encoders.pretrained import Pretrained
 from aisle.openvino_runtime import Runtime
@@ -13,7 +13,7 @@ from aisle.openvino_runtime import Runtime
 class Encoder(Pretrained):
     """Vectors of length 1, (n, dimension) (Radford et al. 2021).
 
-    Pictures are scaled (bicubic) and cut to the tower's square, as in open_clip.
+    Pictures are scaled to the tower's side (bicubic) and cut to its square, as in open_clip.
 
     Parameters
     ----------
@@ -27,8 +27,7 @@ class Encoder(Pretrained):
         self.weights = weights
         self.precision = precision
         facts = self.facts
-        self._square = (facts["side"], facts["side"])
-        self.dimension = facts["dimension"]
+        self._side, self.dimension = facts["side"], facts["dimension"]
         self._runtime = Runtime(Path(weights) / "image.xml", precision)
 
     def transform(self, X: Iterable[np.ndarray]) -> np.ndarray:
@@ -36,5 +35,9 @@ class Encoder(Pretrained):
         return self._runtime.run(self._input(picture) for picture in X)
 
     def _input(self, picture: np.ndarray) -> np.ndarray:
-        square = ImageOps.fit(Image.fromarray(picture), self._square, Image.Resampling.BICUBIC)
+        short = min(picture.shape[:2])
+        height, width = (int(self._side * length / short) for length in picture.shape[:2])
+        scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+        left, top = (round((length - self._side) / 2) for length in (width, height))
+        square = scaled.crop((left, top, left + self._side, top + self._side))
         return np.asarray(square, np.float32).transpose(2, 0, 1)[None].copy()

@@ -17,6 +17,8 @@ from threadpoolctl import threadpool_limits
 from aisle.encoders import check_counts
 from aisle.errors import AisleError, some
 
+DIGEST = 32
+"""Bytes of a picture's SHA-256: by it the pictures to learn from are chosen, whatever the blocks."""
 LEAST = 8
 """Pixels of the shorter side, at least: the smallest level of ORB's pyramid must have one."""
 
@@ -37,6 +39,79 @@ BLOCKS: dict[str, tuple[Callable[..., cv2.Feature2D], int, Callable[[np.ndarray]
     "orb": (cv2.ORB.create, 32, bits),
 }
 """Name of a block to OpenCV's detector, the bytes of a descriptor, and the float32 rows to learn from."""
+
+
+class LocalFeatures(TransformerMixin, BaseEstimator):
+    """The local features of each picture, packed into a row: what costs time, learns nothing and is kept.
+
+    Parameters
+    ----------
+    blocks, side, max_keypoints
+        See `Encoder`.
+    """
+
+    stateless = True
+
+    def __init__(self, blocks: Sequence[str], side: int, max_keypoints: int) -> None:
+        self.blocks = blocks
+        self.side = side
+        self.max_keypoints = max_keypoints
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Block to the bytes of its descriptors of a picture."""
+        return {block: BLOCKS[block][1] * self.max_keypoints for block in self.blocks}
+
+    def fit(self, X: object, y: object = None) -> "LocalFeatures":
+        """Do nothing."""
+        return self
+
+    def transform(self, X: Iterable[np.ndarray]) -> np.ndarray:
+        """Return float32 (n, columns): a picture's digest; of each block the number of keypoints, the bytes.
+
+        X are RGB pictures, uint8 (height, width, 3) of any size. The numbers are no quantities but four bytes
+        each, which `unpack` takes apart: the item cache keeps float32.
+        """
+        rows = [
+            sha256(picture.tobytes()).digest()
+            + b"".join(
+                np.uint32(len(found)).tobytes() + found.tobytes().ljust(self.sizes[block], b"\0")
+                for block, found in self._describe(picture).items()
+            )
+            for picture in X
+        ]
+        columns = len(self.get_feature_names_out())
+        return np.frombuffer(b"".join(rows), "<f4").reshape(len(rows), columns)
+
+    def unpack(self, row: np.ndarray) -> dict[str, np.ndarray]:
+        """Return each block's descriptors of one picture, uint8 (keypoints, bytes)."""
+        packed, result = row.tobytes()[DIGEST:], {}
+        for block, size in self.sizes.items():
+            count, n_bytes = int(np.frombuffer(packed[:4], "<u4")[0]), BLOCKS[block][1]
+            result[block] = np.frombuffer(packed[4 : 4 + count * n_bytes], np.uint8).reshape(count, n_bytes)
+            packed = packed[4 + size :]
+        return result
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return `digest_<number>` and `<block>_<number>` for each column, of four bytes."""
+        sizes = {"digest": DIGEST, **{block: 4 + size for block, size in self.sizes.items()}}
+        return np.array([f"{part}_{i}" for part, size in sizes.items() for i in range(size // 4)])
+
+    def _describe(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """Return each block's descriptors of a picture, uint8 (keypoints, bytes)."""
+        height, width = picture.shape[:2]
+        scale = self.side / max(height, width)
+        target = max(LEAST, round(width * scale)), max(LEAST, round(height * scale))
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        grey = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), target, interpolation=way)
+        result = {}
+        for block in self.blocks:
+            create, n_bytes, _ = BLOCKS[block]
+            found = create(nfeatures=self.max_keypoints).detectAndCompute(grey, None)[1]
+            empty = np.empty((0, n_bytes))
+            # OpenCV keeps all keypoints that are as strong as the last; SIFT's float32 hold whole numbers
+            result[block] = (empty if found is None else found[: self.max_keypoints]).astype(np.uint8)
+        return result
 
 
 class Encoder(TransformerMixin, BaseEstimator):
@@ -84,8 +159,17 @@ class Encoder(TransformerMixin, BaseEstimator):
         self.max_descriptors = max_descriptors
         self.seed = seed
 
+    @property
+    def local(self) -> LocalFeatures:
+        """What it learns from and counts: the stateless part, asked once for each picture."""
+        return LocalFeatures(self.blocks, self.side, self.max_keypoints)
+
     def fit(self, X: Iterable[np.ndarray], y: object = None) -> "Encoder":
-        """Learn `codebooks_`, block to float32 (words, dimension); pictures are read once, one at a time.
+        """Learn from RGB pictures, uint8 (height, width, 3) of any size; see `fit_local`."""
+        return self.fit_local(self.local.transform([picture])[0] for picture in X)
+
+    def fit_local(self, rows: Iterable[np.ndarray]) -> "Encoder":
+        """Learn `codebooks_`, block to float32 (words, dimension), of rows of `local`, read one at a time.
 
         A block has fewer words than `n_words` if the pictures have fewer distinct descriptors. The result
         depends neither on the order of the pictures nor on how often one comes.
@@ -93,10 +177,10 @@ class Encoder(TransformerMixin, BaseEstimator):
         check_counts(self, "n_words", "side", "max_keypoints", "max_pictures", "max_descriptors")
         sample: dict[bytes, dict[str, np.ndarray]] = {}
         bound = b"\xff" * 32
-        for picture in X:
-            digest = sha256(picture.tobytes()).digest()
+        for row in rows:
+            digest = row.tobytes()[:DIGEST]
             if digest < bound and digest not in sample:
-                sample[digest] = self._describe(picture)
+                sample[digest] = self.local.unpack(row)
             if len(sample) >= 2 * self.max_pictures:
                 sample = _first(sample, self.max_pictures)
                 bound = max(sample)
@@ -109,37 +193,25 @@ class Encoder(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 (n, columns) for n RGB pictures, uint8 (height, width, 3) of any size."""
-        rows = np.zeros((len(X), len(self.blocks), self.n_words), np.float32)
+        return self.transform_local(self.local.transform(X))
+
+    def transform_local(self, local: np.ndarray) -> np.ndarray:
+        """Return float32 (n, columns) for n rows of `local`."""
+        rows = np.zeros((len(local), len(self.blocks), self.n_words), np.float32)
         with threadpool_limits(1):
-            for i, picture in enumerate(X):
-                for j, (block, found) in enumerate(self._describe(picture).items()):
+            for i, packed in enumerate(local):
+                for j, (block, found) in enumerate(self.local.unpack(packed).items()):
                     words = self.codebooks_[block]
                     if len(found) and len(words):
                         # the nearest word, one picture at a time: a row depends on no other
                         scores = BLOCKS[block][2](found) @ words.T - (words**2).sum(axis=1) / 2
                         counts = np.bincount(scores.argmax(axis=1), minlength=self.n_words)
                         rows[i, j] = np.sqrt(counts / len(found))
-        return rows.reshape(len(X), len(self.blocks) * self.n_words)
+        return rows.reshape(len(local), len(self.blocks) * self.n_words)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return `<block>_<number>` for each column."""
         return np.array([f"{block}_{i}" for block in self.blocks for i in range(self.n_words)])
-
-    def _describe(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """Return each block's descriptors of a picture, uint8 (keypoints, bytes)."""
-        height, width = picture.shape[:2]
-        scale = self.side / max(height, width)
-        target = max(LEAST, round(width * scale)), max(LEAST, round(height * scale))
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        grey = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), target, interpolation=way)
-        result = {}
-        for block in self.blocks:
-            create, n_bytes, _ = BLOCKS[block]
-            found = create(nfeatures=self.max_keypoints).detectAndCompute(grey, None)[1]
-            empty = np.empty((0, n_bytes))
-            # OpenCV keeps all keypoints that are as strong as the last; SIFT's float32 hold whole numbers
-            result[block] = (empty if found is None else found[: self.max_keypoints]).astype(np.uint8)
-        return result
 
     def _learn(self, block: str, found: list[np.ndarray]) -> np.ndarray:
         """Return the words of a codebook, from each picture's descriptors."""

@@ -17,6 +17,10 @@ def section(results: Results) -> Section:
     """Return the comparison of the feature sets and, folded away, the details of each."""
     metrics = {name: results.metrics[f"cluster/{name}"] for name in results.clusters}
     table = pd.DataFrame([{"feature set": name, **_row(scores)} for name, scores in metrics.items()])
+    published = [scores.get("published_ari") for scores in metrics.values()]
+    if any(published):
+        column = ["" if ari is None else f"{ari:.3f}" for ari in published]
+        table.insert(list(table).index("ARI") + 1, "published ARI", pd.Series(column))
     k = max(scores["k"] for scores in metrics.values())
     how = (
         "Each feature set: scaled, turned to its principal components, t-SNE to two dimensions, KMeans. "

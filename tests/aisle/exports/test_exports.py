@@ -185,7 +185,7 @@ def test_every_checkpoint_of_clip_gives_what_open_clip_gives(clip_files, name):
     pictures = [np.asarray(Image.open(path)) for path in sorted(clip_files.glob("*.png"))]
     found = clip_image.Encoder(str(out)).transform(pictures)
     for row, right in zip(found, np.load(clip_files / "pictures.npy"), strict=True):
-        assert cosine(row, right) > 0.9999
+        assert cosine(row, right) > 0.99999
     texts = json.loads((clip_files / "texts.json").read_text())
     found = clip_text.Encoder(str(out)).transform(texts)
     for row, right in zip(found, np.load(clip_files / "texts.npy"), strict=True):

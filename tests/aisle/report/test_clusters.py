@@ -1,5 +1,7 @@
 """The report's section on clusters: what it says of sets that are untrained or have no weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -107,3 +109,12 @@ def test_folded_blocks_are_on_the_page_and_in_the_markdown(section):
     lines = page.markdown([section], "tiny").splitlines()
     assert "### guess (untrained): ARI 0.100 ± 0.010" in lines
     assert "**good: products of each category in each cluster (first seed)**" in lines
+
+
+def test_a_published_ari_stands_beside_ours_and_only_where_there_is_one(results, section):
+    assert "published ARI" not in section.blocks[1].frame
+    metrics = {name: dict(values) for name, values in results.metrics.items()}
+    metrics["cluster/guess"]["published_ari"] = 0.3206
+    table = clusters.section(replace(results, metrics=metrics)).blocks[1].frame
+    assert list(table)[3:5] == ["ARI", "published ARI"]
+    assert list(table["published ARI"]) == ["", "0.321", "", ""]

@@ -53,7 +53,7 @@ def nested(module: torch.nn.Module) -> torch.nn.Module:
 torch.jit.script(nested(model)).save(str(folder / "torchscript.pt"))
 rng = np.random.default_rng(2)
 rows = []
-for number, size in enumerate([(100, 70), (64, 64), (40, 90)]):
+for number, size in enumerate([(100, 70), (64, 64), (40, 91), (333, 512)]):
     picture = Image.fromarray(rng.integers(0, 256, (5, 7, 3), np.uint8)).resize(
         size, Image.Resampling.BICUBIC
     )
