@@ -56,21 +56,24 @@ def write_batches(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    with ExitStack() as stack:
-        writer: Any = None
-        for ids, vectors in batches:
-            count, dimension = vectors.shape
-            if count != len(ids):
-                raise AisleError(f"{path}: {len(ids)} products but {count} vectors")
-            if writer is None:
-                schema = pa.schema(
-                    [(KEY, pa.string()), ("vector", pa.list_(pa.float32(), dimension))],
-                    metadata={**metadata, "dimension": str(dimension)},
-                )
-                writer = stack.enter_context(pq.ParquetWriter(part, schema))
-            column = pa.FixedSizeListArray.from_arrays(vectors.astype(np.float32).ravel(), dimension)
-            writer.write_table(pa.Table.from_arrays([pa.array(ids), column], schema=schema))
-    part.replace(path)
+    try:
+        with ExitStack() as stack:
+            writer: Any = None
+            for ids, vectors in batches:
+                count, dimension = vectors.shape
+                if count != len(ids):
+                    raise AisleError(f"{path}: {len(ids)} products but {count} vectors")
+                if writer is None:
+                    schema = pa.schema(
+                        [(KEY, pa.string()), ("vector", pa.list_(pa.float32(), dimension))],
+                        metadata={**metadata, "dimension": str(dimension)},
+                    )
+                    writer = stack.enter_context(pq.ParquetWriter(part, schema))
+                column = pa.FixedSizeListArray.from_arrays(vectors.astype(np.float32).ravel(), dimension)
+                writer.write_table(pa.Table.from_arrays([pa.array(ids), column], schema=schema))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> Features:

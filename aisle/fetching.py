@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from aisle.errors import AisleError
+from aisle.errors import AisleError, some
 from aisle.weights import WeightsFile, WeightsParams, digest
 
 TRIES = 3
@@ -34,7 +34,7 @@ def find(name: str, params: WeightsParams) -> dict[str, Path]:
     name
         Entry of params.yaml: weights.
     params
-        That entry; with `source: random`, only files that an installed package carries are looked for.
+        That entry; with `source: random`, only files that are not learned are looked for.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def find(name: str, params: WeightsParams) -> dict[str, Path]:
     """
     found = {}
     for file_name, file in params.files.items():
-        if params.source == "random" and not (file.package and params.package):
+        if params.source == "random" and file.learned:
             continue
         path = _locate(name, file_name, file, params)
         if file.sha256 is None:
@@ -60,15 +60,20 @@ def find(name: str, params: WeightsParams) -> dict[str, Path]:
 
 
 def _locate(name: str, file_name: str, file: WeightsFile, params: WeightsParams) -> Path:
+    if file.package and params.package and not file.learned:
+        return _packaged(name, file_name, file, params)
     if params.source == "path":
         if not params.path:
             raise AisleError(f"weights.{name}.path must name a file or folder with source: path; it is null")
         given = Path(params.path)
         path = given / file_name if given.is_dir() else given
+        several = [name for name, each in params.files.items() if each.learned or not each.package]
+        if path == given and len(several) > 1:
+            raise AisleError(f"weights.{name}.path must be a folder that has {some(several)}, not one file")
         if not path.is_file():
             raise AisleError(f"{name}: {path} must be a file; there is none. {WAYS_OUT}")
         return path
-    if params.source in ("package", "random"):
+    if params.source == "package":
         return _packaged(name, file_name, file, params)
     if file.sha256 is None:
         raise AisleError(
@@ -115,8 +120,8 @@ def verify(path: Path, file: WeightsFile, what: str) -> None:
 def download(name: str, file_name: str, file: WeightsFile) -> Path:
     """Return a file of the store, downloaded from its official address unless it is there.
 
-    A broken download goes on where it stopped. The file gets its name only when it is whole and its digests
-    are right; what turns out wrong is deleted.
+    A broken download goes on where it stopped, if a digest can tell that its parts fit. The file gets its
+    name only when it is whole and its digests are right; what turns out wrong is deleted.
 
     Raises
     ------
@@ -132,11 +137,18 @@ def download(name: str, file_name: str, file: WeightsFile) -> Path:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
+    known = bool(file.sha256 or file.md5)
+    if file.sha256 and part.is_file() and digest(part) == file.sha256:  # stopped before it got its name
+        return part.replace(target)
+    if not known:
+        part.unlink(missing_ok=True)
     for left in range(TRIES - 1, -1, -1):
         try:
             _get(file.url, part, f"{name}/{file_name}")
             break
         except (requests.RequestException, OSError) as error:
+            if not known:
+                part.unlink(missing_ok=True)
             if not left or isinstance(error, requests.HTTPError):
                 part.unlink(missing_ok=True)
                 _remove_empty(target.parent)

@@ -8,9 +8,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aisle.errors import AisleError
 from aisle.params import Section
@@ -37,6 +37,9 @@ class WeightsFile(Section):
         Who says so.
     megabytes
         Size, in 10^6 bytes, for the one who waits for it.
+    learned
+        False for a file that random weights need as well, such as a vocabulary; it is taken from the package
+        where there is one, whatever the source.
     """
 
     url: str | None = None
@@ -45,6 +48,7 @@ class WeightsFile(Section):
     md5: str | None = Field(None, pattern="^[0-9a-f]{32}$")
     digest_from: str = ""
     megabytes: float = 0
+    learned: bool = True
 
 
 class Package(Section):
@@ -73,7 +77,7 @@ class WeightsParams(Section):
     path
         For `path`: the file, or a folder that has the files by name.
     package
-        For `package`, and for files that are found there whatever the source (a vocabulary).
+        For `package`, and for files that are not learned, whatever the source.
     seed
         For `random`.
     """
@@ -88,6 +92,13 @@ class WeightsParams(Section):
     package: Package | None = None
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _has_files(self) -> Self:
+        real = self.source in ("official", "path", "package")
+        if real and not any(file.learned for file in self.files.values()):
+            raise ValueError(f"files must name the weights with source: {self.source}")
+        return self
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -99,6 +110,8 @@ class Weights:
         Digest of the pretrained files, or one of NONE, UNTRAINED, ABSENT.
     source, revision, licence
         As in params.yaml.
+    export
+        What made the models: an encoder runs those of one kind.
     model
         Digest of the exported files, part of each vector's key in the item cache.
     facts
@@ -109,6 +122,7 @@ class Weights:
     source: str
     revision: str = ""
     licence: str = ""
+    export: str = ""
     model: str = NONE
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -157,7 +171,8 @@ def describe(params: WeightsParams, facts: dict[str, Any], folder: Path) -> Weig
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = [f"{path.relative_to(folder).as_posix()} {digest(path)}" for path in files]
     model = sha256("\n".join(lines).encode()).hexdigest() if lines else NONE
-    return Weights(label(params), params.source, params.revision, params.licence, model, facts)
+    source = params.source, params.revision, params.licence, params.export
+    return Weights(label(params), *source, model, facts)
 
 
 def write(weights: Weights, folder: Path) -> None:

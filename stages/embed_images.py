@@ -19,6 +19,7 @@ from aisle import cli, features, tables, weights
 from aisle.cache import ItemCache
 from aisle.encoders import registry
 from aisle.encoders.image import Pictures
+from aisle.errors import AisleError
 from aisle.params import load_params
 
 BATCH = 64
@@ -38,7 +39,9 @@ def run(
             yield ids, np.full((len(ids), 1), np.nan, np.float32)
         return
     encoder = registry.create("image", params, folder)
-    local = encoder if getattr(encoder, "stateless", False) else encoder.local
+    local = encoder if getattr(encoder, "stateless", False) else getattr(encoder, "local", None)
+    if local is None:
+        raise AisleError(f"{params.encoder} must be stateless or have local, fit_local, transform_local")
     with closing(ItemCache(local, pretrained.model)) as cache:
 
         def encode(pictures: list[bytes]) -> np.ndarray:

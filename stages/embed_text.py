@@ -37,14 +37,14 @@ class TextEncoderParams(registry.EncoderParams):
 
 def run(
     table: pd.DataFrame, params: TextEncoderParams, folder: str | Path
-) -> tuple[np.ndarray, dict[str, int]]:
+) -> tuple[np.ndarray, dict[str, int | None]]:
     """Return float32 vectors (n, dimension), row i for row i of the table, and counts of texts.
 
-    Without weights they are NaN (n, 1).
+    Without weights the vectors are NaN (n, 1). `cut` is None where the encoder counts no tokens.
     """
     pretrained = weights.read(folder)
     texts = text_fields.compose(table, params.fields, params.form)
-    counts = {"texts": sum(map(bool, texts)), "cut": 0}
+    counts: dict[str, int | None] = {"texts": sum(map(bool, texts)), "cut": None}
     if not pretrained.available:
         return np.full((len(texts), 1), np.nan, np.float32), counts
     encoder = registry.create("text", params, folder)

@@ -8,17 +8,27 @@ absent` or `none`, only weights.json.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from aisle import cli, exports, fetching, weights
+from aisle.errors import AisleError, some
 from aisle.params import load_params
 
 
 def run(name: str, params: weights.WeightsParams, folder: Path) -> weights.Weights:
     """Write the models into an empty folder; return their description."""
-    facts = {}
+    facts: dict[str, Any] = {}
     if params.source not in ("absent", "none"):
         exporter = exports.create(params.export, params.options)
-        facts = exporter.export(fetching.find(name, params), params.seed, folder)
+        files = fetching.find(name, params)
+        seed = params.seed if params.source == "random" else None
+        try:
+            facts = exporter.export(files, seed, folder)
+        except (ValueError, RuntimeError, KeyError, OSError, EOFError) as error:  # the frameworks' words
+            told = " ".join(str(error).split())[:300]
+            raise AisleError(
+                f"{name}: {some(files.values())} must be weights of {params.export} {params.options}; {told}"
+            ) from error
     return weights.describe(params, facts, folder)
 
 

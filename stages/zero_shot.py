@@ -6,7 +6,7 @@ Output: predictions/<name>.parquet, as of any model (see stages/classify.py), so
 others.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ class ZeroShotParams(Section):
     features: str
     encoder: str
     weights: str
-    prompts: list[str] = Field(min_length=1)
+    prompts: list[Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")]] = Field(min_length=1)
 
 
 def run(

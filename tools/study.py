@@ -186,8 +186,12 @@ def collect(workspace: Path) -> dict[str, Any]:
     for name, place in HEADLINE.items():
         value: Any = result
         for key in place:
-            value = value[params["evaluation"]["floor"] if key == "<floor>" else key]
-        headline[name] = value
+            key = params["evaluation"]["floor"] if key == "<floor>" else key
+            if place[0] == "cluster" and key not in value:  # a feature set that the study leaves out
+                break
+            value = value[key]
+        else:
+            headline[name] = value
     return {"headline": headline, **result}
 
 

@@ -2,7 +2,7 @@
 
 What is there and right is not downloaded again; a broken download goes on where it stopped. The digest of a
 file that params.yaml does not state yet is written there, and later downloads must match it. Then set a
-model's `source: official` and run `dvc repro`. Exit status 1 if something could not be had.
+model's `source: official` and run `dvc repro`. Exit status 2 if something could not be had.
 """
 
 import argparse
@@ -20,12 +20,22 @@ from aisle.weights import WeightsFile, WeightsParams, digest
 
 
 def record(params: Path, name: str, file_name: str, sha256: str) -> None:
-    """Write a digest in the place of a `sha256: null` of params.yaml; all else stays as it is."""
+    """Write a digest in the place of a `sha256: null` of params.yaml; all else stays as it is.
+
+    Raises
+    ------
+    AisleError
+        If there is no such place.
+    """
     text = params.read_text(encoding="utf-8")
-    line, column = YAML().load(text)["weights"][name]["files"][file_name].lc.value("sha256")
+    place = YAML().load(text)["weights"][name]["files"][file_name]
+    line, column = place.lc.value("sha256") if "sha256" in place else (0, 0)
     lines = text.splitlines(keepends=True)
     head, tail = lines[line][:column], lines[line][column:]
-    lines[line] = head + tail.replace("null", sha256, 1)
+    if not (head.rstrip().endswith("sha256:") and tail.startswith("null")):
+        entry = f"weights.{name}.files.{file_name}"
+        raise AisleError(f"{entry} must say `sha256: null` to be filled in; write `sha256: {sha256}` there")
+    lines[line] = head + sha256 + tail.removeprefix("null")
     params.write_text("".join(lines), encoding="utf-8")
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 from sklearn.base import BaseEstimator
 
 from aisle.errors import AisleError, some
-from aisle.params import Section
+from aisle.params import Section, check
 from aisle.weights import NONE
 
 
@@ -74,8 +74,4 @@ def create(params: ClassifierParams) -> Model:
     if params.classifier not in known:
         raise AisleError(f"classifier must be one of {some(known, 99)}, not {params.classifier!r}")
     factory = importlib.import_module(f"aisle.classifiers.{params.classifier}").Classifier
-    try:
-        return TypeAdapter(factory).validate_python(params.options)
-    except ValidationError as error:
-        wrong = some((f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()), 99)
-        raise AisleError(f"options of the classifier {params.classifier!r} are wrong: {wrong}") from None
+    return check(params.options, factory, f"options of the classifier {params.classifier!r}")

@@ -6,23 +6,34 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from aisle import weights as descriptions
+from aisle.errors import AisleError
 
 
 class Pretrained(TransformerMixin, BaseEstimator):
     """Base of encoders that run an exported model and learn nothing.
 
-    A subclass sets `weights`, the folder of models/pretrained/, in its constructor and `dimension` there or
-    in a property; its `transform` encodes each item alone.
+    A subclass names the `export` whose models it runs, sets `weights`, the folder of models/pretrained/, in
+    its constructor and `dimension` there or in a property; its `transform` encodes each item alone.
     """
 
     stateless = True
+    export: str
     weights: str
     dimension: int
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the export says of its model."""
-        return descriptions.read(self.weights).facts
+        """What the export says of its model.
+
+        Raises
+        ------
+        AisleError
+            If the weights are not of the encoder's kind.
+        """
+        weights = descriptions.read(self.weights)
+        if weights.export != self.export:
+            raise AisleError(f"{self.weights} must be an export {self.export!r}, not {weights.export!r}")
+        return weights.facts
 
     def fit(self, X: object, y: object = None) -> Self:
         """Do nothing: the weights are fixed."""

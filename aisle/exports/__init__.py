@@ -1,9 +1,9 @@
 """Exports: make of pretrained files the model that encoders run; one kind per file, named in params.yaml.
 
 Each file has a class `Export`, a params section of its options, with one method:
-`export(files, seed, folder) -> facts` reads the verified files (name to path), or draws random weights with
-`seed` where the weights are not among them, and writes models into `folder`, the same bytes each time. The
-facts go into weights.json for the encoder. Only here are TensorFlow, torch and transformers needed: encoders
+`export(files, seed, folder) -> facts` reads the verified files (name to path) or, unless `seed` is None,
+draws random weights, and writes models into `folder`, the same bytes each time. The facts go into
+weights.json for the encoder. Only here are TensorFlow, torch and transformers needed: encoders
 run OpenVINO models, which import in a third of a second (docs/decisions/0008-weights-and-runtime.md).
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from aisle.errors import AisleError, some
+from aisle.params import check
 
 AGREEMENT = 0.999
 """Cosine that an exported model must reach with the original framework, in fp32."""
@@ -23,7 +23,7 @@ AGREEMENT = 0.999
 class Exporter(Protocol):
     """What `Export` of each file must have."""
 
-    def export(self, files: dict[str, Path], seed: int, folder: Path) -> dict[str, Any]:
+    def export(self, files: dict[str, Path], seed: int | None, folder: Path) -> dict[str, Any]:
         """Write the models; return their facts."""
 
 
@@ -39,11 +39,7 @@ def create(name: str, options: dict[str, Any]) -> Exporter:
     if name not in known:
         raise AisleError(f"export must be one of {some(known, 99)}, not {name!r}")
     factory = importlib.import_module(f"aisle.exports.{name}").Export
-    try:
-        return TypeAdapter(factory).validate_python(options)
-    except ValidationError as error:
-        wrong = some((f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()), 99)
-        raise AisleError(f"options of the export {name!r} are wrong: {wrong}") from None
+    return check(options, factory, f"options of the export {name!r}")
 
 
 def agree(expected: np.ndarray, found: np.ndarray, what: str) -> None:

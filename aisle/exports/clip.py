@@ -11,11 +11,7 @@ from aisle.exports import agree
 from aisle.openvino_runtime import Runtime, core, save
 from aisle.params import Section
 
-TEXTS = [
-    "a photo of a steel coffee mug",
-    "Men's Watch, 42 mm (blue)",
-    "caf\u00e9 & <b>r\u00e9sum\u00e9</b> 10% off",
-]
+TEXTS = ["a photo of a steel coffee mug", "Men's Watch, 42 mm (blue): 10% off"]
 
 
 class Export(Section):
@@ -31,7 +27,7 @@ class Export(Section):
 
     architecture: str = "ViT-B-32-quickgelu"
 
-    def export(self, files: dict[str, Path], seed: int, folder: Path) -> dict[str, Any]:
+    def export(self, files: dict[str, Path], seed: int | None, folder: Path) -> dict[str, Any]:
         """Write both towers and the tokeniser, and compare them with open_clip."""
         core()
         import open_clip
@@ -40,7 +36,7 @@ class Export(Section):
 
         if self.architecture not in open_clip.list_models():
             raise AisleError(f"architecture must be one of open_clip's models, not {self.architecture!r}")
-        torch.manual_seed(seed)
+        torch.manual_seed(seed or 0)
         torch.backends.mha.set_fastpath_enabled(False)  # its fused layer cannot be converted
         model = open_clip.create_model(self.architecture, pretrained=None).eval()
         for checkpoint in files.values():
@@ -143,6 +139,6 @@ def tokenizer(context: int) -> Any:
 
 def check_tokenizer(words: Any, original: Any) -> None:
     """Compare token ids with open_clip's on texts without markup."""
-    for text in TEXTS[:2]:
+    for text in TEXTS:
         if words.encode(text).ids != original([text])[0].tolist():
             raise AisleError(f"the exported tokeniser must agree with open_clip's; it does not on {text!r}")

@@ -14,6 +14,7 @@ from aisle.params import Section
 Architecture = Literal[
     "VGG16", "ResNet50", "EfficientNetB0", "InceptionV3", "MobileNetV2", "MobileNetV3Small"
 ]
+IMAGENET_SD = np.array([0.229, 0.224, 0.225], np.float32)
 MODULES = {
     "VGG16": "vgg16",
     "ResNet50": "resnet50",
@@ -25,17 +26,22 @@ MODULES = {
 """The class's module in keras.applications, which has its `preprocess_input`."""
 
 
-def build(architecture: str, side: int, weights: Path | None, seed: int) -> Any:
+def build(architecture: str, side: int, weights: Path | None, seed: int | None) -> Any:
     """Return the Keras model, RGB 0-255 (n, side, side, 3) to the last feature map; random if no weights."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
 
     keras.utils.clear_session()  # layer names are counted, and stand in the export
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed or 0)
     shape = (side, side, 3)
     backbone = getattr(keras.applications, architecture)(
         include_top=False, weights=str(weights) if weights else None, input_shape=shape
     )
+    if weights and architecture == "EfficientNetB0":
+        # Keras adds this layer for weights="imagenet" alone, though the official file needs it however it is
+        # loaded: the input divided by the root of ImageNet's sd. No bias: dividing the kernel does the same.
+        kernel = backbone.get_layer("stem_conv").kernel
+        kernel.assign(kernel / np.sqrt(IMAGENET_SD)[None, None, :, None])
     preprocess = getattr(keras.applications, MODULES[architecture]).preprocess_input
     pictures = keras.Input(shape, name="pictures")
     return keras.Model(pictures, backbone(preprocess(pictures)))
@@ -55,7 +61,7 @@ class Export(Section):
     architecture: Architecture
     side: int = Field(224, ge=75)
 
-    def export(self, files: dict[str, Path], seed: int, folder: Path) -> dict[str, Any]:
+    def export(self, files: dict[str, Path], seed: int | None, folder: Path) -> dict[str, Any]:
         """Write the model, and compare it with Keras on a fixed picture."""
         model = build(self.architecture, self.side, next(iter(files.values()), None), seed)
         core()

@@ -9,6 +9,6 @@ from aisle.params import Section
 class Export(Section):
     """No model."""
 
-    def export(self, files: dict[str, Path], seed: int, folder: Path) -> dict[str, Any]:
+    def export(self, files: dict[str, Path], seed: int | None, folder: Path) -> dict[str, Any]:
         """Write nothing."""
         return {}

@@ -29,7 +29,7 @@ class Export(Section):
 
     dimension: int = Field(512, ge=1)
 
-    def export(self, files: dict[str, Path], seed: int, folder: Path) -> dict[str, Any]:
+    def export(self, files: dict[str, Path], seed: int | None, folder: Path) -> dict[str, Any]:
         """Unpack the archive, or write a random encoder."""
         target = folder / "saved_model"
         if files:
@@ -37,13 +37,13 @@ class Export(Section):
             try:
                 with tarfile.open(archive) as packed:
                     packed.extractall(target, filter="data")
-            except tarfile.TarError as error:
+            except (tarfile.TarError, EOFError) as error:
                 raise AisleError(f"{archive} must be a .tar.gz of a SavedModel: {error}") from None
             if not (target / "saved_model.pb").is_file():
                 shutil.rmtree(target)
                 raise AisleError(f"{archive} must hold saved_model.pb at its top; it does not")
         else:
-            write_random(target, self.dimension, seed)
+            write_random(target, self.dimension, seed or 0)
         return {"dimension": self.dimension}
 
 

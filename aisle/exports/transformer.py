@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from aisle.errors import AisleError, some
 from aisle.exports import agree
 from aisle.openvino_runtime import Runtime, core, save
 from aisle.params import Section
@@ -15,11 +16,11 @@ SPELLINGS = {"gamma": "weight", "beta": "bias"}
 """Ends of tensor names in the first BERT's files, to those of today."""
 
 
-def tokenizer(vocabulary: Path, max_tokens: int) -> Any:
-    """Return BERT's lower-casing word-piece tokeniser, which cuts at `max_tokens`."""
+def tokenizer(vocabulary: Path, max_tokens: int, lowercase: bool) -> Any:
+    """Return BERT's word-piece tokeniser, which cuts at `max_tokens`."""
     from tokenizers.implementations import BertWordPieceTokenizer
 
-    result = BertWordPieceTokenizer(str(vocabulary), lowercase=True)
+    result = BertWordPieceTokenizer(str(vocabulary), lowercase=lowercase)
     result.enable_truncation(max_tokens)
     return result
 
@@ -35,6 +36,8 @@ class Export(Section):
         Of the BERT (Devlin et al. 2019).
     max_tokens
         Where longer texts are cut, [CLS] and [SEP] included.
+    lowercase
+        Whether the model is uncased.
     normalize
         Whether the vector gets length 1, as in sentence-transformers' models for similarity.
     """
@@ -44,17 +47,21 @@ class Export(Section):
     num_attention_heads: int = Field(ge=1)
     intermediate_size: int = Field(ge=1)
     max_tokens: int = Field(256, ge=3)
+    lowercase: bool = True
     normalize: bool = False
 
-    def export(self, files: dict[str, Path], seed: int, folder: Path) -> dict[str, Any]:
+    def export(self, files: dict[str, Path], seed: int | None, folder: Path) -> dict[str, Any]:
         """Write model and tokeniser, and compare the model with torch on fixed tokens."""
+        needed = [VOCABULARY] if seed is not None else [VOCABULARY, WEIGHTS]
+        if missing := sorted(set(needed) - set(files)):
+            raise AisleError(f"files of a transformer must be {some(needed)}; there is no {some(missing)}")
         core()
         import openvino
         import torch
 
-        words = tokenizer(files[VOCABULARY], self.max_tokens)
+        words = tokenizer(files[VOCABULARY], self.max_tokens, self.lowercase)
         words.save(str(folder / "tokenizer.json"), pretty=False)
-        torch.manual_seed(seed)
+        torch.manual_seed(seed or 0)
         encoder = self._encoder(words.get_vocab_size(), files.get(WEIGHTS))
         path, shape = folder / "model.xml", openvino.PartialShape([1, -1])
         tokens = torch.arange(1, 24)[None] % words.get_vocab_size()
@@ -75,7 +82,7 @@ class Export(Section):
         from safetensors.torch import load_file
         from transformers import BertConfig, BertModel
 
-        shape = self.model_dump(exclude={"max_tokens", "normalize"})
+        shape = self.model_dump(exclude={"max_tokens", "lowercase", "normalize"})
         bert = BertModel(BertConfig(vocab_size=vocabulary, **shape), add_pooling_layer=False).eval()
         if weights:
             bert.load_state_dict(state(load_file(weights)))

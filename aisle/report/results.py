@@ -64,8 +64,9 @@ class Results:
 
     @property
     def best(self) -> str:
-        """Name of the model with the highest cross-validated accuracy."""
-        return max(self.models, key=lambda name: self.models[name]["cv_accuracy"])
+        """Name of the model with the highest cross-validated accuracy, untrained ones aside."""
+        trained = [name for name, scores in self.models.items() if scores.get("weights") != UNTRAINED]
+        return max(trained, key=lambda name: self.models[name]["cv_accuracy"])
 
 
 def read_metrics(folder: Path, feature_sets: list[str]) -> dict[str, dict[str, Any]]:

@@ -188,3 +188,15 @@ def test_a_silhouette_of_many_products_is_that_of_a_sample(monkeypatch, blobs):
     np.testing.assert_allclose(part["silhouette"], whole["silhouette"], atol=0.02)
     assert (part["silhouette"] != whole["silhouette"]).any()
     pd.testing.assert_frame_equal(part.drop(columns="silhouette"), whole.drop(columns="silhouette"))
+
+
+@pytest.mark.parametrize("scaling", ["l2", "standard"])
+def test_wide_features_have_the_same_components(scaling, monkeypatch):
+    """Found from the products' inner products where there are many more values than products."""
+    X = np.random.default_rng(3).normal(size=(20, 200)) * np.linspace(1, 3, 200)
+    wide, shares = clustering.reduce(X, scaling, "all")
+    monkeypatch.setattr(clustering, "WIDE", 1000)
+    usual, expected = clustering.reduce(X, scaling, "all")
+    assert wide.shape == usual.shape == (20, 19)
+    np.testing.assert_allclose(shares, expected, rtol=1e-8)
+    np.testing.assert_allclose(np.abs(wide), np.abs(usual), rtol=1e-6, atol=1e-8)

@@ -154,11 +154,11 @@ def test_what_params_lack_or_name_wrongly(params, told):
     assert all(part in str(error.value) for part in told), str(error.value)
 
 
-def packaged(name="numpy", number=None, file="numpy/version.py", **changes):
+def packaged(name="numpy", number=None, file="numpy/version.py", source="package", **changes):
     digest = sha256(Path(__import__("numpy").__file__).with_name("version.py").read_bytes()).hexdigest()
     return WeightsParams(
         export="none",
-        source="package",
+        source=source,
         package={"name": name, "version": number or version("numpy")},
         files={"version.py": {"package": file, "sha256": digest} | changes},
     )
@@ -166,7 +166,48 @@ def packaged(name="numpy", number=None, file="numpy/version.py", **changes):
 
 def test_a_file_of_an_installed_package():
     assert fetching.find("tiny", packaged())["version.py"].name == "version.py"
-    assert set(fetching.find("tiny", packaged().model_copy(update={"source": "random"}))) == {"version.py"}
+
+
+def test_random_takes_what_is_not_learned_from_the_package_and_nothing_else():
+    assert fetching.find("tiny", packaged(source="random")) == {}
+    assert set(fetching.find("tiny", packaged(source="random", learned=False))) == {"version.py"}
+
+
+def test_what_is_not_learned_comes_from_the_package_whatever_the_source(tmp_path):
+    (tmp_path / "w.bin").write_bytes(CONTENT)
+    vocabulary = packaged(source="random", learned=False)
+    both = {**vocabulary.files, "w.bin": entry().files["w.bin"]}
+    params = vocabulary.model_copy(update={"files": both, "source": "path", "path": str(tmp_path / "w.bin")})
+    found = fetching.find("tiny", params)
+    assert found["w.bin"] == tmp_path / "w.bin" and found["version.py"].name == "version.py"
+    several = params.model_copy(update={"files": {"a": both["w.bin"], "b": both["w.bin"]}})
+    with pytest.raises(AisleError, match="path must be a folder that has a, b, not one file"):
+        fetching.find("tiny", several)
+
+
+@pytest.mark.parametrize("source", ["official", "path", "package"])
+def test_real_weights_must_be_named(source):
+    with pytest.raises(ValueError, match="files must name the weights"):
+        WeightsParams(export="none", source=source, files={"vocab.txt": {"learned": False}})
+    assert WeightsParams(export="none", source="random").files == {}
+
+
+def test_a_whole_part_is_not_downloaded_again(hub, tmp_path):
+    part = tmp_path / "store/tiny/w.bin.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(CONTENT)
+    assert fetching.find("tiny", entry(url=at(hub, "/weights")))["w.bin"].read_bytes() == CONTENT
+    assert hub.seen == []
+
+
+def test_without_a_digest_a_download_begins_anew(hub, tmp_path):
+    """Nothing could tell that the parts of two versions do not fit."""
+    part = tmp_path / "store/tiny/w.bin.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"of another version")
+    file = entry(url=at(hub, "/flaky"), sha256=None).files["w.bin"]
+    assert fetching.download("tiny", "w.bin", file).read_bytes() == CONTENT
+    assert [asked for _, asked in hub.seen] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,15 @@ def test_without_weights_there_is_a_row_and_no_figure(built, folds, tmp_path):
 
 
 def test_untrained_weights_are_named_wherever_the_title_stands():
-    metrics = {"a": {"cv_accuracy": 0.5, "weights": weights.UNTRAINED}, "b": {"weights": weights.ABSENT}}
+    metrics = {
+        "a": {"cv_accuracy": 0.9, "weights": weights.UNTRAINED},
+        "b": {"weights": weights.ABSENT},
+        "c": {"cv_accuracy": 0.5, "weights": weights.NONE},
+    }
     empty = dict.fromkeys(field for field in Results.__dataclass_fields__)
-    results = Results(**empty | {"metrics": {"models": metrics}, "titles": {"a": "A", "b": "B"}})
-    assert results.title("a") == "A (untrained)" and list(results.models) == ["a"] and results.best == "a"
+    results = Results(**empty | {"metrics": {"models": metrics}, "titles": {"a": "A", "b": "B", "c": "C"}})
+    assert results.title("a") == "A (untrained)" and list(results.models) == ["a", "c"]
+    assert results.best == "c"
 
 
 def test_pictures_of_other_weights_are_an_error(built, tmp_path, capsys):
@@ -97,6 +102,7 @@ def test_pictures_of_other_weights_are_an_error(built, tmp_path, capsys):
     assert end.value.code == 2 and "must be made with the weights of" in capsys.readouterr().err
 
 
-def test_a_prompt_is_needed():
+@pytest.mark.parametrize("prompts", [[], ["a photo"], ["a {", "a {}"], ["a {name}"]])
+def test_a_prompt_must_have_a_place_for_the_category(prompts):
     with pytest.raises(ValueError, match="prompts"):
-        zero_shot.ZeroShotParams(title="t", features="f", encoder="clip", weights="clip", prompts=[])
+        zero_shot.ZeroShotParams(title="t", features="f", encoder="clip", weights="clip", prompts=prompts)

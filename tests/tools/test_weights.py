@@ -85,6 +85,25 @@ def test_what_cannot_be_had_is_named_with_the_ways_out_and_the_rest_is_fetched(w
     assert sorted(path.name for path in (workspace / ".cache/weights").glob("*/*")) == ["a.bin", "b.bin"]
 
 
+@pytest.mark.parametrize("blank", ["sha256: ~", "sha256:", ""])
+def test_a_digest_that_has_no_place_is_not_written_elsewhere(workspace, blank):
+    path = workspace / "params.yaml"
+    text = path.read_text()
+    entry = next(line for line in text.splitlines() if "a.bin:" in line)
+    url = entry.split('"')[1]
+    lines = [
+        "      a.bin:",
+        f'        url: "{url}"',
+        *([f"        {blank}"] if blank else []),
+        "        md5: null",
+    ]
+    path.write_text(text.replace(entry, "\n".join(lines)))
+    before = path.read_text()
+    done = run(workspace, "one")
+    assert done.returncode == 2 and "must say `sha256: null`" in done.stderr, done.stderr
+    assert path.read_text() == before
+
+
 def test_an_unknown_name(workspace):
     done = run(workspace, "three")
     assert done.returncode == 2 and "not three" in done.stderr

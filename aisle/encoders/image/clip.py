@@ -23,6 +23,8 @@ class Encoder(Pretrained):
         `fp32` or, where the processor has it, `bf16`.
     """
 
+    export = "clip"
+
     def __init__(self, weights: str, precision: str = "fp32") -> None:
         self.weights = weights
         self.precision = precision

@@ -29,6 +29,8 @@ class Encoder(Pretrained):
         `fp32` or, where the processor has it, `bf16`.
     """
 
+    export = "keras_backbone"
+
     def __init__(self, weights: str, pooling: str = "avg", precision: str = "fp32") -> None:
         if pooling not in POOLINGS:
             raise AisleError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")

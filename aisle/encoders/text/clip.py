@@ -18,6 +18,7 @@ class Encoder(transformer.Encoder):
         `fp32` or, where the processor has it, `bf16`.
     """
 
+    export = "clip"
     model = "text.xml"
 
     def clean(self, text: str) -> str:

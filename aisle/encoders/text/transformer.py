@@ -21,6 +21,7 @@ class Encoder(Pretrained):
         `fp32` or, where the processor has it, `bf16`.
     """
 
+    export = "transformer"
     model = "model.xml"
 
     def __init__(self, weights: str, precision: str = "fp32") -> None:

@@ -23,6 +23,8 @@ class Encoder(Pretrained):
         Folder of an export `saved_model`.
     """
 
+    export = "saved_model"
+
     def __init__(self, weights: str) -> None:
         self.weights = weights
         self.dimension = self.facts["dimension"]

@@ -68,7 +68,10 @@ def test_texts_are_read_in_order_and_a_product_without_a_word_has_none(tmp_path)
 def test_features_are_read_in_order_and_nan_is_no_input(tmp_path):
     vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
     vectors[1] = np.nan
-    features.write(features.Features(list("cab"), vectors, {"catalogue": "tiny", "weights": "none"}), tmp_path / "f.parquet")
+    features.write(
+        features.Features(list("cab"), vectors, {"catalogue": "tiny", "weights": "none"}),
+        tmp_path / "f.parquet",
+    )
     inputs = model("feature_linear", n_components=2).read(tmp_path / "f.parquet")
     assert inputs.product_ids == list("cab")
     np.testing.assert_array_equal(inputs.X, vectors)

@@ -112,6 +112,14 @@ def test_every_architecture_agrees_with_keras(tmp_path_factory):
     }
 
 
+def test_efficientnet_of_a_file_is_what_keras_makes_of_imagenet(tmp_path_factory):
+    """Keras adds a layer for `weights="imagenet"` only, though the official file needs it from any path."""
+    folder = made(tmp_path_factory, "efficientnet")
+    ours, keras, without = (np.load(folder / f"{name}.npy") for name in ("ours", "keras", "without"))
+    np.testing.assert_allclose(ours, keras, rtol=1e-3, atol=1e-6)
+    assert cosine(without, keras) < 0.9999
+
+
 # ------------------------------------------------------------------------- safetensors and a vocabulary
 
 
@@ -127,6 +135,16 @@ SMALL_BERT = {
     "intermediate_size": 64,
     "max_tokens": 12,
 }
+
+
+def test_pretrained_never_means_random(bert_files, tmp_path):
+    """A file under another name than the export reads is an error, not a model drawn at random."""
+    with pytest.raises(AisleError, match=r"there is no model\.safetensors"):
+        exports.create("transformer", SMALL_BERT).export(
+            {"vocab.txt": bert_files / "vocab.txt"}, None, tmp_path
+        )
+    with pytest.raises(AisleError, match=r"there is no vocab\.txt"):
+        exports.create("transformer", SMALL_BERT).export({}, 0, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "old/model.safetensors"])
@@ -259,6 +277,28 @@ def test_nothing_half_written_is_left_of_a_failed_run(tmp_path, built, capsys):
     assert end.value.code == 2 and not (tmp_path / "out").exists()
     told = capsys.readouterr().err
     assert "model.safetensors must have sha256 53aa51" in told and "Three ways" in told
+
+
+def test_weights_of_another_shape_are_one_clear_error(bert_files, tmp_path):
+    files = {
+        name: {"sha256": digest(bert_files / name), "learned": name != "vocab.txt"}
+        for name in ("model.safetensors", "vocab.txt")
+    }
+    params = WeightsParams(
+        export="transformer",
+        options=SMALL_BERT | {"hidden_size": 16},
+        source="path",
+        path=str(bert_files),
+        files=files,
+    )
+    with pytest.raises(AisleError, match=r"model\.safetensors.* must be weights of transformer"):
+        fetch_weights.run("tiny", params, tmp_path)
+
+
+def test_weights_of_another_kind_are_one_clear_error(tmp_path):
+    weights.write(weights.Weights("digest", "path", export="clip"), tmp_path)
+    with pytest.raises(AisleError, match="must be an export 'keras_backbone', not 'clip'"):
+        keras_backbone.Encoder(str(tmp_path))
 
 
 @pytest.mark.parametrize(("source", "label"), [("absent", "not available"), ("none", "none")])

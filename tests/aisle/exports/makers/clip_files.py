@@ -76,4 +76,6 @@ for name in ("state.pt", "state.safetensors", "torchscript.pt"):
     out = folder / f"out-{name}"
     out.mkdir()
     facts = Export(architecture="tiny").export({name: folder / name}, 0, out)
-    weights.write(weights.describe(WeightsParams(export="clip", source="path"), facts, out), out)
+    weights.write(
+        weights.describe(WeightsParams(export="clip", source="path", files={name: {}}), facts, out), out
+    )
