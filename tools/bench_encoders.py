@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -26,7 +27,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from aisle import cli, tables
+from aisle import cli, tables, weights
 from aisle.errors import AisleError
 from aisle.params import load_params, read_yaml
 from aisle.weights import WeightsParams
@@ -125,19 +126,32 @@ def precisions() -> list[str]:
     return ["fp32", "bf16"] if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else ["fp32"]
 
 
+@contextmanager
+def exported(name: str, export: Any, files: dict[str, Path], seed: int | None) -> Iterator[Path]:
+    """Make the folder of an exported model, as stages/fetch_weights.py does, for as long as it is used."""
+    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        facts = export.export(files, seed, folder)
+        weights.write(weights.describe(params, facts, folder), folder)
+        yield folder
+
+
+def transforms(encoder: Callable[[str], Any], items: list[Any]) -> dict[str, Callable[[], np.ndarray]]:
+    """Return for each precision what encodes the items; `encoder` makes an encoder of a precision."""
+    return {each: partial(encoder(each).transform, items) for each in precisions()}
+
+
 def backbone(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
     """Compare a Keras backbone with its export (random weights)."""
     from PIL import Image
 
-    from aisle import weights
     from aisle.encoders.image.keras_backbone import Encoder
     from aisle.exports.keras_backbone import Export, build
 
     params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
     export = Export(**params.options)
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        weights.write(weights.describe(params, export.export({}, 0, folder), folder), folder)
+    with exported(name, export, {}, 0) as folder:
         model = build(export.architecture, export.side, None, 0)
         size = (export.side, export.side)
 
@@ -146,8 +160,7 @@ def backbone(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, An
             batch = np.stack([np.asarray(each, np.float32) for each in resized])
             return model.predict(batch, batch_size=BATCH, verbose=0)
 
-        encoders = {each: Encoder(text, "none", each) for each in precisions()}
-        ours = {each: partial(one.transform, pictures) for each, one in encoders.items()}
+        ours = transforms(partial(Encoder, str(folder), "none"), pictures)
         return compare(folder, ours, keras, len(pictures), rounds, "model.xml")
 
 
@@ -157,15 +170,12 @@ def clip(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
     import torch
     from PIL import Image
 
-    from aisle import weights
     from aisle.encoders.image.clip import Encoder
     from aisle.exports.clip import Export
 
     params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
     export = Export(**params.options)
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        weights.write(weights.describe(params, export.export({}, 0, folder), folder), folder)
+    with exported(name, export, {}, 0) as folder:
         torch.manual_seed(0)
         torch.backends.mha.set_fastpath_enabled(True)
         model, _, preprocess = open_clip.create_model_and_transforms(export.architecture)
@@ -179,8 +189,7 @@ def clip(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
                     rows.append(model.encode_image(torch.stack(some), normalize=True).numpy())
             return np.concatenate(rows)
 
-        encoders = {each: Encoder(text, each) for each in precisions()}
-        ours = {each: partial(one.transform, pictures) for each, one in encoders.items()}
+        ours = transforms(partial(Encoder, str(folder)), pictures)
         return compare(folder, ours, framework, len(pictures), rounds, "image.xml")
 
 
@@ -188,19 +197,15 @@ def texts(name: str, sentences: list[str], rounds: int) -> dict[str, Any]:
     """Compare a sentence encoder's export with sentence-transformers' plain `encode` on the same files."""
     from sentence_transformers import SentenceTransformer
 
-    from aisle import fetching, weights
+    from aisle import fetching
     from aisle.encoders.text.transformer import Encoder
     from aisle.exports.transformer import Export
 
     params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
     files = fetching.find(name, params)
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        facts = Export(**params.options).export(files, 0, folder)
-        weights.write(weights.describe(params, facts, folder), folder)
+    with exported(name, Export(**params.options), files, None) as folder:
         model = SentenceTransformer(str(files["model.safetensors"].parent), device="cpu")
-        encoders = {each: Encoder(text, each) for each in precisions()}
-        ours = {each: partial(one.transform, sentences) for each, one in encoders.items()}
+        ours = transforms(partial(Encoder, str(folder)), sentences)
         plain = partial(model.encode, sentences, show_progress_bar=False)
         return compare(folder, ours, plain, len(sentences), rounds, "")
 
