@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import normalize
 
+from aisle import recipes
 from aisle.features import Features
 from aisle.tables import KEY, align
 from aisle.weights import ABSENT, combined
@@ -37,7 +38,12 @@ def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
     rows = pd.DataFrame({KEY: picture.product_ids, "row": range(len(picture.product_ids))})
     order = align(rows, text.product_ids, "the picture features", "the text features")["row"].to_numpy()
     weights = combined([text.metadata["weights"], picture.metadata["weights"]])
+    members = {"text": text, "picture": picture}
+    each = {name: recipes.loads(part.metadata["recipe"]) for name, part in members.items()}
+    recipe = recipes.FusedRecipe(**each, picture_weight=picture_weight)
     metadata = {
+        "recipe": recipe.model_dump_json(),
+        "parts": f"{text.vectors.shape[1]},{picture.vectors.shape[1]}",
         "encoder": f"{text.metadata['encoder']}+{picture.metadata['encoder']}",
         "weights": weights,
         "catalogue": text.metadata["catalogue"],

@@ -1,27 +1,161 @@
-"""Combine the predictions of a text model and a picture model."""
+"""Combine the predictions of several models: fitted on inner rows, so that the test part is never seen."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 
-from aisle.predictions import PREFIX, categories, probabilities
+from aisle.predictions import PREFIX, TEST, categories, probabilities
+
+Method = Literal["log_mean", "vote", "stack"]
+FLOOR = 1e-12
+"""Probabilities below it count as this: one zero would decide a mean of logarithms."""
 
 
-def fuse(text: pd.DataFrame, picture: pd.DataFrame, picture_weight: float) -> pd.DataFrame:
-    """Return the weighted mean of two models' log-probabilities, renormalised.
+class Combination(Protocol):
+    """What combines m models' probabilities of k categories."""
 
-    A product that one model has no input for is predicted by the other alone.
+    def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "Combination":
+        """Learn from probabilities (n, m, k), whether each model had input (n, m), and categories 0 to k - 1."""
+
+    def combine(self, each: np.ndarray, available: np.ndarray) -> np.ndarray:
+        """Return probabilities (n, k)."""
+
+
+def log_mean(each: np.ndarray, available: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of log-probabilities, renormalised, over the models that had input.
+
+    Where none had, or only such of weight 0, the models count alike.
+    """
+    shares = np.where(available, weights, 0.0)
+    lost = shares.sum(axis=1) < FLOOR
+    shares[lost] = np.where(available[lost].any(axis=1, keepdims=True), available[lost], 1.0)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return softmax(np.einsum("nm,nmk->nk", shares, np.log(np.clip(each, FLOOR, None))), axis=1)
+
+
+class LogMean:
+    """Weighted mean of log-probabilities; the weights minimise the negative log-likelihood.
 
     Parameters
     ----------
-    text, picture
-        Predictions tables with the same rows in the same order.
-    picture_weight
-        0 (text alone) to 1 (picture alone).
+    weights
+        m weights that add to 1, or None to learn them.
     """
-    weight = np.where(picture["available"], np.where(text["available"], picture_weight, 1.0), 0.0)[:, None]
-    logs = [np.log(np.clip(probabilities(table), 1e-12, None)) for table in (text, picture)]
-    mixed = np.exp((1 - weight) * logs[0] + weight * logs[1])
-    result = text.copy()
-    result["available"] = text["available"] | picture["available"]
-    result[[PREFIX + name for name in categories(text)]] = mixed / mixed.sum(axis=1, keepdims=True)
+
+    def __init__(self, weights: Sequence[float] | None = None) -> None:
+        self.weights_ = None if weights is None else np.asarray(weights, float)
+
+    def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "LogMean":
+        """Choose the weights: a softmax of m free numbers, found by BFGS from equal weights."""
+        rows = np.arange(len(y))
+
+        def loss(free: np.ndarray) -> float:
+            mixed = log_mean(each, available, softmax(free))
+            return float(-np.log(np.clip(mixed[rows, y], FLOOR, None)).mean() + 1e-4 * (free**2).sum())
+
+        self.weights_ = softmax(minimize(loss, np.zeros(each.shape[1]), method="BFGS").x).round(4)
+        return self
+
+    def combine(self, each: np.ndarray, available: np.ndarray) -> np.ndarray:
+        """Return the weighted mean."""
+        assert self.weights_ is not None
+        return log_mean(each, available, self.weights_)
+
+
+class Vote:
+    """Each model with input has one vote; the mean of their probabilities counts as one more, and decides ties."""
+
+    def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "Vote":
+        """Learn nothing."""
+        return self
+
+    def combine(self, each: np.ndarray, available: np.ndarray) -> np.ndarray:
+        """Return shares of the votes."""
+        counted = np.where(available.any(axis=1, keepdims=True), available, True)[:, :, None]
+        votes = np.eye(each.shape[2])[each.argmax(axis=2)]
+        n = counted.sum(axis=1)
+        return ((votes * counted).sum(axis=1) + (each * counted).sum(axis=1) / n) / (n + 1)
+
+
+class Stack:
+    """Logistic regression on the models' log-probabilities and on whether each had input (Wolpert 1992).
+
+    Parameters
+    ----------
+    C
+        Inverse strength of the L2 penalty.
+    """
+
+    def __init__(self, C: float = 0.1) -> None:
+        self.model = LogisticRegression(C=C, max_iter=1000)
+
+    @staticmethod
+    def _inputs(each: np.ndarray, available: np.ndarray) -> np.ndarray:
+        logs = np.log(np.clip(each, 1e-4, None))
+        logs -= logs.mean(axis=2, keepdims=True)
+        return np.hstack([(logs * available[:, :, None]).reshape(len(each), -1), available])
+
+    def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "Stack":
+        """Fit the regression."""
+        self.n_categories_ = each.shape[2]
+        self.model_ = clone(self.model).fit(self._inputs(each, available), y)
+        return self
+
+    def combine(self, each: np.ndarray, available: np.ndarray) -> np.ndarray:
+        """Return its probabilities; 0 for a category that it has not seen."""
+        result = np.zeros((len(each), self.n_categories_))
+        result[:, self.model_.classes_] = self.model_.predict_proba(self._inputs(each, available))
+        return result
+
+
+METHODS: dict[str, type] = {"log_mean": LogMean, "vote": Vote, "stack": Stack}
+
+
+def create(method: Method, options: dict[str, Any]) -> Combination:
+    """Return an unfitted combination."""
+    combination: Combination = METHODS[method](**options)
+    return combination
+
+
+def stacked(tables: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return probabilities (n, m, k), availability (n, m) and true categories (n,) of aligned tables."""
+    each = np.stack([probabilities(table) for table in tables], axis=1)
+    available = np.stack([table["available"].to_numpy(bool) for table in tables], axis=1)
+    y = pd.Categorical(tables[0]["category"], categories(tables[0])).codes.astype(int)
+    return each, available, y
+
+
+def fuse(tables: Sequence[pd.DataFrame], method: Method, options: dict[str, Any]) -> pd.DataFrame:
+    """Return the predictions table of a fusion.
+
+    For each test fold the combination is fitted on its inner rows. The fusion's own inner rows, on which its
+    temperature is fitted, come from combinations fitted on the inner folds other than the row's.
+
+    Parameters
+    ----------
+    tables
+        Predictions of the members, with the same rows in the same order.
+    method, options
+        See `METHODS`.
+    """
+    each, available, y = stacked(tables)
+    keys = tables[0]
+    mixed = np.empty_like(each[:, 0])
+    inner = keys["inner_fold"].to_numpy()
+    for _, where in keys.groupby(["protocol", "repeat", "fold"]).indices.items():
+        folds = inner[where]
+        for number in np.unique(folds):
+            target = where[folds == number]
+            learn = where[(folds != TEST) & (folds != number)]
+            combination = create(method, options).fit(each[learn], available[learn], y[learn])
+            mixed[target] = combination.combine(each[target], available[target])
+    result = keys[[name for name in keys.columns if not name.startswith("weight_")]].copy()
+    result["available"] = available.any(axis=1)
+    result[[PREFIX + name for name in categories(keys)]] = mixed
     return result

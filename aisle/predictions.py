@@ -1,7 +1,15 @@
-"""Predictions files: class probabilities out of fold, and how they are made and read."""
+"""Predictions files: class probabilities out of fold, and how they are made and read.
+
+A file has two kinds of rows. Test rows (`inner_fold` TEST) are what models are scored by. Inner rows are
+predictions for the products of a fold's *training* part, each by a model that did not see it nor the test part:
+what temperatures, fusion weights and thresholds are fitted on, so that they never see the test part either.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -14,7 +22,11 @@ if TYPE_CHECKING:
 
 PREFIX = "p_"
 """Probability columns are named PREFIX + category."""
-KEYS = ["protocol", "repeat", "fold", "product_id"]
+TEST = -1
+"""`inner_fold` of the rows that models are scored by."""
+KEYS = ["protocol", "repeat", "fold", "inner_fold", "product_id"]
+WEIGHT = "weight_"
+"""Columns of a model that weighs its inputs product by product: WEIGHT + modality."""
 
 
 def repeats(table: pd.DataFrame) -> list[str]:
@@ -22,14 +34,41 @@ def repeats(table: pd.DataFrame) -> list[str]:
     return [column for column in table.columns if column.startswith("cv_")]
 
 
-def _tasks(folds: pd.DataFrame) -> list[tuple[str, int, int, np.ndarray, np.ndarray]]:
-    """Return (protocol, repeat, fold, training mask, test mask) of every fit."""
-    split = folds["split"].to_numpy(str)
-    tasks = [("holdout", 0, 0, split == "train", split == "test")]
-    for repeat, column in enumerate(repeats(folds)):
+@dataclass(frozen=True)
+class _Fit:
+    """One fit: the products it learns from, and what it predicts: (protocol, repeat, fold, inner_fold), mask."""
+
+    train: np.ndarray
+    targets: list[tuple[tuple[str, int, int, np.ndarray | int], np.ndarray]]
+
+
+def _fits(folds: pd.DataFrame) -> list[_Fit]:
+    """Return every fit.
+
+    A model that leaves out two folds, f and g, serves twice: for the test fold f its predictions of g are
+    inner ones, and the other way round. So inner predictions cost n_splits * (n_splits - 1) / 2 fits a repeat.
+    The hold-out's inner rows are its validation part, predicted by the one model; their `inner_fold` is that
+    of the first repeat, for whatever is cross-fitted on them.
+    """
+    split, columns = folds["split"].to_numpy(str), repeats(folds)
+    holdout: list[Any] = [(("holdout", 0, 0, TEST), split == "test")]
+    if columns:
+        inner = folds[columns[0]].to_numpy()
+        holdout.append((("holdout", 0, 0, inner), split == "validation"))
+    fits = [_Fit(split == "train", holdout)]
+    for repeat, column in enumerate(columns):
         fold = folds[column].to_numpy()
-        tasks += [("cv", repeat, number, fold != number, fold == number) for number in np.unique(fold)]
-    return tasks
+        numbers = [int(number) for number in np.unique(fold)]
+        fits += [_Fit(fold != f, [(("cv", repeat, f, TEST), fold == f)]) for f in numbers]
+        fits += [
+            _Fit(
+                (fold != f) & (fold != g),
+                [(("cv", repeat, f, g), fold == g), (("cv", repeat, g, f), fold == f)],
+            )
+            for f, g in combinations(numbers, 2)
+            if ((fold != f) & (fold != g)).any()
+        ]
+    return fits
 
 
 def out_of_fold(
@@ -58,34 +97,71 @@ def out_of_fold(
     Returns
     -------
     pandas.DataFrame
-        protocol (`holdout`: trained on train, tested on test; `cv`), repeat, fold, product_id, category
-        (true), available, and one probability column per category.
+        protocol (`holdout`: trained on train, tested on test; `cv`), repeat, fold, inner_fold (TEST, or the
+        fold of the training part that was left out), product_id, category (true), available, one probability
+        column per category, and `weight_<modality>` from an estimator with `modality_weights`.
     """
-    from sklearn.base import clone  # the stages that only read predictions need no scikit-learn
-
     categories = folds["category"].to_numpy(str)
     names = np.unique(categories)
     parts = []
-    for protocol, repeat, fold, train, test in progress(_tasks(folds)):
-        prior = np.array([(categories[train] == name).mean() for name in names])
-        probabilities = np.tile(prior, (test.sum(), 1))
-        fit, seen = train & available, available[test]
-        if len(np.unique(categories[fit])) > 1 and seen.any():
-            try:
-                fitted: Any = clone(estimator).fit(X[fit], categories[fit])
-            except ValueError as error:  # scikit-learn's word for, say, an empty vocabulary
-                raise AisleError(f"the model must fit its training part ({protocol}); {error}") from None
-            columns = np.searchsorted(names, fitted.classes_)
-            known = np.zeros((seen.sum(), len(names)))
-            known[:, columns] = fitted.predict_proba(X[test & available])
-            probabilities[seen] = known
-        part = folds.loc[test, ["product_id", "category"]].assign(
-            protocol=protocol, repeat=repeat, fold=int(fold), available=seen
-        )
-        part[[PREFIX + name for name in names]] = probabilities
-        parts.append(part)
+    for fit in progress(_fits(folds)):
+        where = np.logical_or.reduce([mask for _, mask in fit.targets])
+        predicted = _predict(estimator, X, available, categories, fit.train, where)
+        for (protocol, repeat, fold, inner), mask in fit.targets:
+            rows = mask[where]
+            part = folds.loc[mask, ["product_id", "category"]].assign(
+                protocol=protocol,
+                repeat=repeat,
+                fold=fold,
+                inner_fold=inner if isinstance(inner, int) else inner[mask],
+                available=available[mask],
+            )
+            parts.append(part.assign(**{name: values[rows] for name, values in predicted.items()}))
     table = pd.concat(parts).sort_values(KEYS, ignore_index=True)
-    return table[[*KEYS, "category", "available", *(PREFIX + name for name in names)]]
+    weights = [name for name in table.columns if name.startswith(WEIGHT)]
+    return table[[*KEYS, "category", "available", *(PREFIX + name for name in names), *weights]]
+
+
+def _predict(
+    estimator: "BaseEstimator",
+    X: np.ndarray,
+    available: np.ndarray,
+    categories: np.ndarray,
+    train: np.ndarray,
+    where: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Fit a clone on `train`; return the columns of its predictions for `where`."""
+    from sklearn.base import clone  # the stages that only read predictions need no scikit-learn
+
+    names = np.unique(categories)
+    prior = np.array([(categories[train] == name).mean() for name in names])
+    probabilities = np.tile(prior, (where.sum(), 1))
+    fit, seen = train & available, available[where]
+    weights: dict[str, np.ndarray] = {}
+    if len(np.unique(categories[fit])) > 1 and seen.any():
+        try:
+            fitted: Any = clone(estimator).fit(X[fit], categories[fit])
+        except ValueError as error:  # scikit-learn's word for, say, an empty vocabulary
+            raise AisleError(f"the model must fit its training part; {error}") from None
+        known = np.zeros((seen.sum(), len(names)))
+        known[:, np.searchsorted(names, fitted.classes_)] = fitted.predict_proba(X[where & available])
+        probabilities[seen] = known
+        if hasattr(fitted, "modality_weights"):
+            for modality, values in fitted.modality_weights(X[where & available]).items():
+                weights[WEIGHT + modality] = np.full(where.sum(), np.nan)
+                weights[WEIGHT + modality][seen] = values
+    columns = {PREFIX + name: probabilities[:, i] for i, name in enumerate(names)}
+    return columns | weights
+
+
+def test_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that models are scored by."""
+    return table[table["inner_fold"] == TEST]
+
+
+def inner_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictions inside the training parts, to fit temperatures, weights and thresholds on."""
+    return table[table["inner_fold"] != TEST]
 
 
 def categories(table: pd.DataFrame) -> list[str]:
@@ -111,7 +187,9 @@ def align(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_nam
         raise AisleError(f"{name} must have the categories of {reference_name}, not other: {some(differing)}")
 
     def keys(rows: pd.DataFrame) -> pd.Series:
-        return rows[tables.KEY] + " (" + rows["protocol"] + ", repeat " + rows["repeat"].astype(str) + ")"
+        test = " (" + rows["protocol"] + ", repeat " + rows["repeat"].astype(str)
+        inner = ", fold " + rows["fold"].astype(str) + ", inner fold " + rows["inner_fold"].astype(str)
+        return rows[tables.KEY] + test + inner.where(rows["inner_fold"] != TEST, "") + ")"
 
     aligned = tables.align(table.assign(**{tables.KEY: keys(table)}), keys(reference), name, reference_name)
     for column in ("fold", "category"):

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from aisle import cli, features, tables, weights
+from aisle import cli, features, recipes, tables, weights
 from aisle.cache import ItemCache
 from aisle.encoders import registry
 from aisle.encoders.image import Pictures
@@ -79,7 +79,11 @@ def main() -> None:
     params = load_params(args.params, f"encoders.image.{args.encoder}", registry.EncoderParams)
     catalogue = tables.read(args.pictures, [tables.KEY]).attrs["catalogue"]
     label = weights.read(args.weights).label
+    recipe = recipes.VectorRecipe(
+        modality="image", learned=registry.learns("image", params), **params.model_dump()
+    )
     metadata = {"encoder": args.encoder, "weights": label, "catalogue": catalogue}
+    metadata["recipe"] = recipe.model_dump_json()
     features.write_batches(run(Path(args.pictures), params, args.weights), metadata, args.output)
 
 

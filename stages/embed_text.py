@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.sparse import issparse
 from tqdm import tqdm
 
-from aisle import cli, features, tables, text_fields, weights
+from aisle import cli, features, recipes, tables, text_fields, weights
 from aisle.cache import ItemCache
 from aisle.encoders import registry
 from aisle.errors import AisleError
@@ -92,7 +92,11 @@ def main() -> None:
     table = tables.read(args.texts)
     vectors, counts = run(table, params, args.weights)
     catalogue, label = table.attrs["catalogue"], weights.read(args.weights).label
+    recipe = recipes.VectorRecipe(
+        modality="text", learned=registry.learns("text", params), **params.model_dump()
+    )
     metadata = {"encoder": args.encoder, "weights": label, "catalogue": catalogue}
+    metadata["recipe"] = recipe.model_dump_json()
     features.write(features.Features(list(table["product_id"]), vectors, metadata), args.output)
     tables.write_metrics(counts | {"weights": label}, args.metrics, catalogue)
 

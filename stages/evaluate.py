@@ -67,7 +67,7 @@ def main() -> None:
         *load_params(args.params, "zero_shot", dict[str, Any]),
     ]
     paths = tables.exactly(args.predictions, names, ".parquet")
-    models = {name: tables.read(path) for name, path in paths.items()}
+    models = {name: predictions.test_rows(tables.read(path)) for name, path in paths.items()}
     folds = tables.read(args.folds, ["product_id", "group"])
     results, classes, fold_rows, confusion = run(models, folds, params)
     label = folds.attrs["catalogue"]

@@ -62,7 +62,8 @@ def main() -> None:
     entry = registry.EncoderParams(encoder=params.encoder, weights=params.weights)
     encoder = registry.create("text", entry, args.weights) if pretrained.available else None
     table = run(data, tables.read(args.folds), params, pretrained, encoder)
-    tables.write(table, args.output, data.metadata["catalogue"], weights=pretrained.label)
+    catalogue = data.metadata["catalogue"]
+    tables.write(table, args.output, catalogue, weights=pretrained.label, modalities="image")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from aisle import features
-from aisle.classifiers import Inputs
+from aisle.classifiers import Inputs, read_features
 from aisle.params import Section
 
 
@@ -47,9 +46,7 @@ class Classifier(Section):
 
     def read(self, path: str | Path) -> Inputs:
         """Read a feature file."""
-        data = features.read(path)
-        labels = data.metadata["catalogue"], data.metadata["weights"]
-        return Inputs(data.product_ids, data.vectors, data.available, *labels)
+        return read_features(path)
 
     def estimator(self) -> BaseEstimator:
         """Return the unfitted pipeline."""

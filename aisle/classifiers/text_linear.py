@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from aisle import tables, text_fields
+from aisle import recipes, tables, text_fields
 from aisle.classifiers import Inputs
 from aisle.encoders.text.tfidf import Encoder
 from aisle.params import Section
@@ -38,7 +38,8 @@ class Classifier(Section):
         table = tables.read(path)
         texts = np.array(text_fields.compose(table, self.fields, self.form), dtype=object)
         available = np.array([bool(item) for item in texts])
-        return Inputs(list(table[tables.KEY]), texts, available, table.attrs["catalogue"])
+        recipe = recipes.TextRecipe(fields=self.fields, form=self.form)
+        return Inputs(list(table[tables.KEY]), texts, available, table.attrs["catalogue"], recipe)
 
     def estimator(self) -> BaseEstimator:
         """Return the unfitted pipeline."""

@@ -27,6 +27,18 @@ class EncoderParams(Section):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+def _factory(modality: str, params: EncoderParams) -> Any:
+    known = sorted(path.stem for path in (Path(__file__).parent / modality).glob("[!_]*.py"))
+    if params.encoder not in known:
+        raise AisleError(f"encoder must be one of {some(known, 99)} for {modality}, not {params.encoder!r}")
+    return importlib.import_module(f"aisle.encoders.{modality}.{params.encoder}").Encoder
+
+
+def learns(modality: str, params: EncoderParams) -> bool:
+    """Return whether the encoder is fitted on the catalogue: its vectors have then seen every product."""
+    return not getattr(_factory(modality, params), "stateless", False)
+
+
 def create(modality: str, params: EncoderParams, weights: str | Path) -> Any:
     """Return the encoder `aisle/encoders/<modality>/<params.encoder>.py` with its options.
 
@@ -45,10 +57,7 @@ def create(modality: str, params: EncoderParams, weights: str | Path) -> Any:
         If there is no such file, its class does not take an option, or it lacks weights or has no use for
         them.
     """
-    known = sorted(path.stem for path in (Path(__file__).parent / modality).glob("[!_]*.py"))
-    if params.encoder not in known:
-        raise AisleError(f"encoder must be one of {some(known, 99)} for {modality}, not {params.encoder!r}")
-    factory = importlib.import_module(f"aisle.encoders.{modality}.{params.encoder}").Encoder
+    factory = _factory(modality, params)
     accepted = list(inspect.signature(factory).parameters)
     options = [name for name in accepted if name != "weights"]
     if unknown := sorted(set(params.options) - set(options)):

@@ -1,0 +1,40 @@
+"""Support vector machine on the square roots of features: for activations of a backbone, which are not negative."""
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer
+from sklearn.svm import SVC
+
+from aisle.classifiers import Inputs, read_features
+from aisle.params import Section
+
+
+def signed_root(X: np.ndarray) -> np.ndarray:
+    """Return the square root of each value's size, with its sign (Perronnin et al. 2010)."""
+    return np.sign(X) * np.sqrt(np.abs(X))
+
+
+class Classifier(Section):
+    """Roots at length 1, a support vector machine with an RBF kernel, Platt's sigmoids inside the fold.
+
+    Parameters
+    ----------
+    C
+        Inverse strength of the penalty.
+    """
+
+    C: float = Field(3.0, gt=0)
+
+    def read(self, path: str | Path) -> Inputs:
+        """Read a feature file."""
+        return read_features(path)
+
+    def estimator(self) -> BaseEstimator:
+        """Return the unfitted pipeline."""
+        machine = CalibratedClassifierCV(SVC(C=self.C), ensemble=False)
+        return make_pipeline(FunctionTransformer(signed_root), Normalizer(), machine)
