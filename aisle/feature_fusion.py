@@ -1,5 +1,7 @@
 """Put a text encoder's and a picture encoder's vectors side by side, with a weight per modality."""
 
+import json
+
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import normalize
@@ -38,9 +40,10 @@ def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
     rows = pd.DataFrame({KEY: picture.product_ids, "row": range(len(picture.product_ids))})
     order = align(rows, text.product_ids, "the picture features", "the text features")["row"].to_numpy()
     weights = combined([text.metadata["weights"], picture.metadata["weights"]])
-    members = {"text": text, "picture": picture}
-    each = {name: recipes.loads(part.metadata["recipe"]) for name, part in members.items()}
-    recipe = recipes.FusedRecipe(**each, picture_weight=picture_weight)
+    each = {"text": text.metadata["recipe"], "picture": picture.metadata["recipe"]}
+    recipe = recipes.FusedRecipe.model_validate(
+        {name: json.loads(part) for name, part in each.items()} | {"picture_weight": picture_weight}
+    )
     metadata = {
         "recipe": recipe.model_dump_json(),
         "parts": f"{text.vectors.shape[1]},{picture.vectors.shape[1]}",

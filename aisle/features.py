@@ -26,9 +26,9 @@ class Features:
         float32 array (n, dimension); rows of NaN where the product has no input of this modality
         (Parquet cannot hold nulls of a fixed-size list).
     metadata
-        `encoder`, `dimension`, `recipe` (JSON, see aisle/recipes.py), `weights`, `catalogue`; all strings. `weights`: `none` (the encoder has
-        none), `untrained` (random), `not available` (all vectors are NaN), or the digest, of fused features
-        the digests joined by `+`.
+        `encoder`, `dimension`, `recipe` (JSON, see aisle/recipes.py), `weights`, `catalogue`; all strings.
+        `weights`: `none` (the encoder has none), `untrained` (random), `not available` (all vectors are
+        NaN), or the digest, of fused features the digests joined by `+`.
     """
 
     product_ids: list[str]

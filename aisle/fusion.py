@@ -21,7 +21,7 @@ class Combination(Protocol):
     """What combines m models' probabilities of k categories."""
 
     def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "Combination":
-        """Learn from probabilities (n, m, k), whether each model had input (n, m), and categories 0 to k - 1."""
+        """Learn from probabilities (n, m, k), who had input (n, m), and categories 0 to k - 1."""
 
     def combine(self, each: np.ndarray, available: np.ndarray) -> np.ndarray:
         """Return probabilities (n, k)."""
@@ -33,8 +33,8 @@ def log_mean(each: np.ndarray, available: np.ndarray, weights: np.ndarray) -> np
     Where none had, or only such of weight 0, the models count alike.
     """
     shares = np.where(available, weights, 0.0)
-    lost = shares.sum(axis=1) < FLOOR
-    shares[lost] = np.where(available[lost].any(axis=1, keepdims=True), available[lost], 1.0)
+    alike = np.where(available.any(axis=1, keepdims=True), available, 1.0)
+    shares = np.where(shares.sum(axis=1, keepdims=True) < FLOOR, alike, shares)
     shares /= shares.sum(axis=1, keepdims=True)
     return softmax(np.einsum("nm,nmk->nk", shares, np.log(np.clip(each, FLOOR, None))), axis=1)
 
@@ -69,7 +69,7 @@ class LogMean:
 
 
 class Vote:
-    """Each model with input has one vote; the mean of their probabilities counts as one more, and decides ties."""
+    """Each model with input has a vote; the mean of their probabilities is one more, and decides ties."""
 
     def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "Vote":
         """Learn nothing."""
@@ -156,6 +156,6 @@ def fuse(tables: Sequence[pd.DataFrame], method: Method, options: dict[str, Any]
             combination = create(method, options).fit(each[learn], available[learn], y[learn])
             mixed[target] = combination.combine(each[target], available[target])
     result = keys[[name for name in keys.columns if not name.startswith("weight_")]].copy()
-    result["available"] = available.any(axis=1)
+    result["available"] = np.asarray(available.any(axis=1))
     result[[PREFIX + name for name in categories(keys)]] = mixed
     return result

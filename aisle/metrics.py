@@ -1,6 +1,7 @@
 """Scores of predictions, their intervals and paired tests."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ class EvaluationParams(Section):
     confidence: float = Field(gt=0.5, lt=1)
     n_bootstrap: int = Field(ge=100)
     seed: int
+    target_error: float = Field(gt=0, lt=1)
+    n_bins: int = Field(ge=2)
 
 
 def predicted(table: pd.DataFrame) -> np.ndarray:
@@ -86,14 +89,30 @@ def scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+@lru_cache(maxsize=2)
+def draws(n: int, n_bootstrap: int, seed: int) -> np.ndarray:
+    """Return how often each of n groups is in each bootstrap resample, float (n_bootstrap, n)."""
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), n_bootstrap)
+    return drawn.astype(float)
+
+
 def resampled(confusion: csr_array, params: EvaluationParams) -> np.ndarray:
     """Return bootstrap confusion matrices (n_bootstrap, k, k): groups drawn with replacement.
 
     The draws are one multinomial and one matrix product, so that every score comes from the same resamples.
     """
     n, k = confusion.shape[0], math.isqrt(confusion.shape[1])
-    draws = np.random.default_rng(params.seed).multinomial(n, np.full(n, 1 / n), params.n_bootstrap)
-    return (draws @ confusion).reshape(-1, k, k)
+    return (draws(n, params.n_bootstrap, params.seed) @ confusion).reshape(-1, k, k)
+
+
+def resampled_sums(values: np.ndarray, group: np.ndarray, params: EvaluationParams) -> np.ndarray:
+    """Return the sums of columns (n, s) over bootstrap resamples of the rows' groups, (n_bootstrap, s).
+
+    The resamples are those of `resampled`, where the groups are the same.
+    """
+    names, numbers = np.unique(group, return_inverse=True)
+    by_group = csr_array((np.ones(len(group)), (numbers, np.arange(len(group))))) @ values
+    return np.asarray(draws(len(names), params.n_bootstrap, params.seed) @ by_group)
 
 
 def interval(values: np.ndarray, confidence: float) -> np.ndarray:
@@ -102,11 +121,11 @@ def interval(values: np.ndarray, confidence: float) -> np.ndarray:
 
 
 def fold_scores(table: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracy and macro_f1 of each repeat and fold."""
+    """Return the scores of each seed, repeat and fold."""
     rows = []
-    for (repeat, fold), part in table.groupby(["repeat", "fold"]):
+    for (seed, repeat, fold), part in table.groupby(["seed", "repeat", "fold"]):
         score = scores(total(confusion_by_group(part, np.zeros(len(part), int))))
-        rows.append({"repeat": repeat, "fold": fold, "n": len(part), **score})
+        rows.append({"seed": seed, "repeat": repeat, "fold": fold, "n": len(part), **score})
     return pd.DataFrame(rows)
 
 
@@ -127,7 +146,7 @@ def summarise(table: pd.DataFrame, group: np.ndarray, params: EvaluationParams) 
     dict
         For accuracy, macro_f1, micro_f1, weighted_f1: the score over all rows (a repeat counts each product
         once), `_low` and `_high` (bootstrap by group), and `_sd` over the folds where there are several.
-        `coverage`: share of products that the model had input for; `accuracy_with_input`: on those.
+        `input_share`: share of products that the model had input for; `accuracy_with_input`: on those.
     """
     confusion = confusion_by_group(table, group)
     intervals = scores(resampled(confusion, params))
@@ -140,7 +159,7 @@ def summarise(table: pd.DataFrame, group: np.ndarray, params: EvaluationParams) 
             result[f"{name}_sd"] = folds[name].std()
     right = predicted(table) == table["category"].to_numpy(str)
     available = table["available"].to_numpy(bool)
-    result["coverage"] = available.mean()
+    result["input_share"] = available.mean()
     result["accuracy_with_input"] = right[available].mean() if available.any() else float("nan")
     return result
 
@@ -184,34 +203,6 @@ def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
     return float(mcnemar(table, exact=True).pvalue)
 
 
-def score_model(
-    table: pd.DataFrame, floor: pd.DataFrame, group: pd.Series, params: EvaluationParams
-) -> dict[str, Any]:
-    """Return the flat dict of one model; `group` is indexed by product_id.
-
-    `cv_gain` (accuracy over the floor's, mean of the folds) comes with its interval and p value from the
-    Nadeau-Bengio corrected test, `holdout_mcnemar_p` from McNemar's. The floor itself has neither.
-    """
-    result: dict[str, Any] = {}
-    for protocol in ("cv", "holdout"):
-        rows = table[table["protocol"] == protocol]
-        summary = summarise(rows, group[rows["product_id"]].to_numpy(), params)
-        result |= {f"{protocol}_{name}": value for name, value in summary.items()}
-    if table is floor:
-        return result
-    mine, theirs = (fold_scores(part[part["protocol"] == "cv"]) for part in (table, floor))
-    n_splits = mine["fold"].nunique()
-    gain = corrected_t_test(
-        (mine["accuracy"] - theirs["accuracy"]).to_numpy(), 1 / (n_splits - 1), params.confidence
-    )
-    right = [
-        predicted(rows) == rows["category"].to_numpy(str)
-        for rows in (part[part["protocol"] == "holdout"] for part in (table, floor))
-    ]
-    result |= {f"cv_{name}": value for name, value in gain.items()}
-    return result | {"holdout_mcnemar_p": mcnemar_p(*right)}
-
-
 def score_classes(
     table: pd.DataFrame, model: str, protocol: str, group: np.ndarray, params: EvaluationParams
 ) -> pd.DataFrame:
@@ -219,7 +210,7 @@ def score_classes(
     confusion = confusion_by_group(table, group)
     low, high = interval(per_class(resampled(confusion, params))["f1"], params.confidence)
     columns = per_class(total(confusion))
-    columns["support"] = columns["support"] / table["repeat"].nunique()
+    columns["support"] = columns["support"] / len(table[["seed", "repeat"]].drop_duplicates())
     return pd.DataFrame(
         {
             "model": model,

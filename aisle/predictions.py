@@ -1,15 +1,15 @@
 """Predictions files: class probabilities out of fold, and how they are made and read.
 
 A file has two kinds of rows. Test rows (`inner_fold` TEST) are what models are scored by. Inner rows are
-predictions for the products of a fold's *training* part, each by a model that did not see it nor the test part:
-what temperatures, fusion weights and thresholds are fitted on, so that they never see the test part either.
+predictions for the products of a fold's *training* part, each by a model that did not see it nor the test
+part: what temperatures, fusion weights and thresholds are fitted on, so that they never see the test part
+either.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
-
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def repeats(table: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class _Fit:
-    """One fit: the products it learns from, and what it predicts: (protocol, repeat, fold, inner_fold), mask."""
+    """One fit: what it learns from, and what it predicts: (protocol, repeat, fold, inner_fold), mask."""
 
     train: np.ndarray
     targets: list[tuple[tuple[str, int, int, np.ndarray | int], np.ndarray]]
@@ -46,9 +46,9 @@ def _fits(folds: pd.DataFrame) -> list[_Fit]:
     """Return every fit.
 
     A model that leaves out two folds, f and g, serves twice: for the test fold f its predictions of g are
-    inner ones, and the other way round. So inner predictions cost n_splits * (n_splits - 1) / 2 fits a repeat.
-    The hold-out's inner rows are its validation part, predicted by the one model; their `inner_fold` is that
-    of the first repeat, for whatever is cross-fitted on them.
+    inner ones, and the other way round. So inner predictions cost n_splits * (n_splits - 1) / 2 fits a
+    repeat. The hold-out's inner rows are its validation part, predicted by the one model; their
+    `inner_fold` is that of the first repeat, for whatever is cross-fitted on them.
     """
     split, columns = folds["split"].to_numpy(str), repeats(folds)
     holdout: list[Any] = [(("holdout", 0, 0, TEST), split == "test")]

@@ -1,8 +1,8 @@
 """Predict every product out of fold with one classifier.
 
 Inputs: what `params.yaml: classifiers.<name>.input` names; data/folds.parquet.
-Outputs: predictions/<name>.parquet, one row per protocol, repeat and product: fold, true category, whether the
-product had input, one probability per category, what learns fitted inside the fold, and inner rows (see
+Outputs: predictions/<name>.parquet, one row per protocol, repeat and product: fold, true category, whether
+the product had input, one probability per category, what learns fitted inside the fold, and inner rows (see
 aisle/predictions.py); models/<name>/: the model fitted on all products, to predict new ones.
 """
 
@@ -64,7 +64,9 @@ def main() -> None:
     folds = tables.read(args.folds)
     kinds = "+".join(sorted(recipes.modalities(inputs.recipe)))
     table = run(inputs, folds, model, bar)
-    tables.write(table, args.output, inputs.catalogue, weights=inputs.weights, modalities=kinds)
+    tables.write(
+        table, args.output, inputs.catalogue, weights=inputs.weights, modalities=kinds, title=params.title
+    )
     saved_models.write(fit(inputs, folds, model, args.classifier, params.title), args.model)
 
 

@@ -2,8 +2,8 @@
 
 Inputs: three predictions files.
 Outputs: predictions/<fusion>.parquet, same rows: what is learned (weights, stacking) is learned in the inner
-folds, and a product without a picture (or without text) is predicted from what is there; models/<fusion>/: the
-combination fitted on all out-of-fold predictions, to be used with its three models.
+folds, and a product without a picture (or without text) is predicted from what is there; models/<fusion>/:
+the combination fitted on all out-of-fold predictions, to be used with its three models.
 """
 
 from collections.abc import Sequence
@@ -55,9 +55,8 @@ def main() -> None:
     label = combined([table.attrs.get("weights", NONE) for table in members])
     table, combination = run(members, params)
     kinds = {kind for table in members for kind in table.attrs["modalities"].split("+")}
-    tables.write(
-        table, args.output, members[0].attrs["catalogue"], weights=label, modalities="+".join(sorted(kinds))
-    )
+    attrs = {"weights": label, "modalities": "+".join(sorted(kinds)), "title": params.title}
+    tables.write(table, args.output, members[0].attrs["catalogue"], **attrs)
     names = predictions.categories(table)
     prior = table.loc[table["inner_fold"] == predictions.TEST, "category"].value_counts(normalize=True)
     model = saved_models.SavedModel(

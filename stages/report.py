@@ -30,12 +30,6 @@ def main() -> None:
     )
     args = parser.parse_args()
     evaluation = load_params(args.params, "evaluation", EvaluationParams)
-    folder = Path(args.evaluation)
-    models = {
-        **load_params(args.params, "classifiers", dict[str, dict[str, Any]]),
-        **load_params(args.params, "fusions", dict[str, dict[str, Any]]),
-        **load_params(args.params, "zero_shot", dict[str, dict[str, Any]]),
-    }
     feature_sets = load_params(args.params, "feature_sets", dict[str, Any])
     products = tables.read(args.products, ["product_id", "title", "category"])
     label = products.attrs["catalogue"]
@@ -43,7 +37,7 @@ def main() -> None:
         results.Results(
             catalogue=label,
             metrics=results.read_metrics(Path(args.metrics), list(feature_sets)),
-            titles={name: model["title"] for name, model in models.items()},
+            tables=results.read_tables(Path(args.evaluation)),
             floor=evaluation.floor,
             confidence=evaluation.confidence,
             products=products,
@@ -51,9 +45,6 @@ def main() -> None:
             text_statistics=tables.read_csv(args.text_statistics),
             clusters=results.read_clusters(Path(args.clusters), list(feature_sets)),
             cluster_tables=results.read_cluster_tables(Path(args.cluster_tables), list(feature_sets)),
-            per_class=tables.read_csv(folder / "per_class.csv"),
-            folds=tables.read_csv(folder / "folds.csv"),
-            confusion=tables.read_csv(folder / "confusion.csv"),
         )
     )
     Path(args.page).write_text(page.html(sections, label), encoding="utf-8")

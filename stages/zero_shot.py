@@ -63,7 +63,9 @@ def main() -> None:
     encoder = registry.create("text", entry, args.weights) if pretrained.available else None
     table = run(data, tables.read(args.folds), params, pretrained, encoder)
     catalogue = data.metadata["catalogue"]
-    tables.write(table, args.output, catalogue, weights=pretrained.label, modalities="image")
+    tables.write(
+        table, args.output, catalogue, weights=pretrained.label, modalities="image", title=params.title
+    )
 
 
 if __name__ == "__main__":

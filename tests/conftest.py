@@ -169,11 +169,18 @@ class Workspace:
                 "input": self.params["classifiers"].get(item, {}).get("input", ""),
                 "folds": "data/folds.parquet",
                 "output": f"predictions/{item}.parquet",
+                "model": f"models/{item}",
             },
             "fuse": {
-                "text": f"predictions/{fusion.get('text')}.parquet",
-                "picture": f"predictions/{fusion.get('picture')}.parquet",
+                **dict(
+                    zip(
+                        ("first", "second", "third"),
+                        (f"predictions/{name}.parquet" for name in fusion.get("models", [])),
+                        strict=False,
+                    )
+                ),
                 "output": f"predictions/{item}.parquet",
+                "model": f"models/{item}",
             },
             "zero_shot": {
                 "features": "",
@@ -184,10 +191,10 @@ class Workspace:
             "evaluate": {
                 "predictions": "predictions",
                 "folds": "data/folds.parquet",
+                "products": "data/products.parquet",
                 "metrics": "metrics/models.json",
-                "per-class": "reports/evaluation/per_class.csv",
-                "fold-scores": "reports/evaluation/folds.csv",
-                "confusion": "reports/evaluation/confusion.csv",
+                "seed-metrics": "metrics/seeds.json",
+                "tables": "reports/evaluation",
             },
             "report": {
                 "metrics": "metrics",
@@ -270,7 +277,6 @@ def small_params() -> dict[str, Any]:
     params["clustering"] |= {"n_iter": 60, "n_seeds": 2, "max_k": 5}
     params["evaluation"]["n_bootstrap"] = 200
     params["folds"]["n_repeats"] = 2
-    params["fusions"]["late_fusion"]["picture_weight"] = 0.5
     params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
     params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
     params["zero_shot"] = {}
@@ -280,7 +286,10 @@ def small_params() -> dict[str, Any]:
     }
     sets = ("tfidf", "descriptors", "text_picture")
     params["feature_sets"] = {name: params["feature_sets"][name] for name in sets}
-    params["classifiers"] = {name: params["classifiers"][name] for name in ("text_floor", "descriptors")}
+    kept = ("text_floor", "text_specifications", "descriptors")
+    params["classifiers"] = {name: params["classifiers"][name] for name in kept}
+    for fusion in params["fusions"].values():
+        fusion["models"] = list(kept)
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     return params
 

@@ -71,8 +71,8 @@ def read_features(path: str | Path) -> Inputs:
     recipe = recipes.loads(data.metadata["recipe"])
     if any(each.learned for each in recipes.vectors(recipe)):
         raise AisleError(
-            f"{path} must be of an encoder that learns nothing; {data.metadata['encoder']!r} was fitted on all "
-            "products, those of each test fold too. It is for clustering; text_linear fits its own."
+            f"{path} must be of an encoder that learns nothing; {data.metadata['encoder']!r} was fitted "
+            "on all products, those of each test fold too. It is for clustering; text_linear fits its own."
         )
     parts = tuple(int(each) for each in data.metadata.get("parts", "").split(",") if each)
     labels = data.metadata["catalogue"], recipe, data.metadata["weights"], parts

@@ -1,4 +1,4 @@
-"""Support vector machine on the square roots of features: for activations of a backbone, which are not negative."""
+"""Support vector machine on the square roots of features, for a backbone's activations."""
 
 from pathlib import Path
 

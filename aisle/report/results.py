@@ -21,8 +21,6 @@ class Results:
         Label of the catalogue.
     metrics
         Name of the metrics file (`ingest`, `cluster/bow`) to its content, without the label.
-    titles
-        Name of a model to its title for people, in the order of params.yaml.
     floor
         Name of the floor model.
     confidence
@@ -33,13 +31,12 @@ class Results:
         Name of a feature set to its map: product_id, x, y, cluster, cluster_best.
     cluster_tables
         Name of a feature set to its table of the categories.
-    per_class, folds, confusion
-        The tables of reports/evaluation/.
+    tables
+        Name of a table of reports/evaluation/ to its rows.
     """
 
     catalogue: str
     metrics: dict[str, dict[str, Any]]
-    titles: dict[str, str]
     floor: str
     confidence: float
     products: pd.DataFrame
@@ -47,9 +44,13 @@ class Results:
     text_statistics: pd.DataFrame
     clusters: dict[str, pd.DataFrame]
     cluster_tables: dict[str, pd.DataFrame]
-    per_class: pd.DataFrame
-    folds: pd.DataFrame
-    confusion: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Title for people of each model, in the order of params.yaml."""
+        models = self.tables["models"]
+        return dict(zip(models["model"], models["title"], strict=True))
 
     @property
     def models(self) -> dict[str, dict[str, Any]]:
@@ -65,20 +66,42 @@ class Results:
     @property
     def best(self) -> str:
         """Name of the model with the highest cross-validated accuracy, untrained ones aside."""
-        trained = [name for name, scores in self.models.items() if scores.get("weights") != UNTRAINED]
+        trained = [name for name, each in self.compared.items() if each.get("weights") != UNTRAINED]
         return max(trained, key=lambda name: self.models[name]["cv_accuracy"])
+
+    @property
+    def compared(self) -> dict[str, dict[str, Any]]:
+        """Scores of each model with cross-validated ones; the others have run the hold-out alone."""
+        return {name: each for name, each in self.models.items() if "cv_accuracy" in each}
 
 
 def read_metrics(folder: Path, feature_sets: list[str]) -> dict[str, dict[str, Any]]:
     """Return the content of every metrics file below a folder, by its path without the suffix."""
     sets = exactly(folder / "cluster", feature_sets, ".json")
-    paths = exactly(folder, ["ingest", "images", "text", "folds", "models"], ".json")
+    paths = exactly(folder, ["ingest", "images", "text", "folds", "models", "seeds"], ".json")
     paths |= {f"cluster/{name}": path for name, path in sets.items()}
     content = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
     return {
         name: {key: value for key, value in metrics.items() if key != "catalogue"}
         for name, metrics in content.items()
     }
+
+
+TABLES = (
+    "models",
+    "per_class",
+    "folds",
+    "confusion",
+    "reliability",
+    "risk_coverage",
+    "decisions",
+    "review",
+)
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of reports/evaluation/."""
+    return {name: read_csv(path) for name, path in exactly(folder, TABLES, ".csv").items()}
 
 
 def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:

@@ -23,7 +23,7 @@ def section(results: Results) -> Section:
 def _accuracy(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
-    order = sorted(results.models, key=lambda name: results.models[name]["cv_accuracy"])
+    order = sorted(results.compared, key=lambda name: results.models[name]["cv_accuracy"])
     scores = [results.models[name] for name in order]
     points = go.Scatter(
         x=[score["cv_accuracy"] for score in scores],
@@ -38,8 +38,8 @@ def _accuracy(results: Results) -> FigureBlock:
     )
     folds = [
         go.Scatter(
-            x=results.folds.query("model == @name")["accuracy"],
-            y=[results.title(name)] * int((results.folds["model"] == name).sum()),
+            x=results.tables["folds"].query("model == @name")["accuracy"],
+            y=[results.title(name)] * int((results.tables["folds"]["model"] == name).sum()),
             mode="markers",
             marker={"size": 6, "color": "#999999", "opacity": 0.6},
             name="a fold",
@@ -47,7 +47,7 @@ def _accuracy(results: Results) -> FigureBlock:
         )
         for name in order
     ]
-    low, high = results.folds["accuracy"].min(), results.folds["accuracy"].max()
+    low, high = results.tables["folds"]["accuracy"].min(), results.tables["folds"]["accuracy"].max()
     caption = f"Accuracy of each model; single folds lie between {low:.3f} and {high:.3f}."
     layout = {"xaxis_title": "accuracy, out of fold"}
     return FigureBlock(
@@ -58,8 +58,8 @@ def _accuracy(results: Results) -> FigureBlock:
 def _per_class_figure(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
-    cv = results.per_class.query("protocol == 'cv'")
-    grid = cv.pivot(index="model", columns="category", values="f1").loc[list(results.models)]
+    cv = results.tables["per_class"].query("protocol == 'cv'")
+    grid = cv.pivot(index="model", columns="category", values="f1").loc[list(results.compared)]
     worst = cv.query("model == @results.best").sort_values("f1").iloc[0]
     caption = (
         f"F1 per category; the best model's hardest is {worst['category']} "
@@ -78,7 +78,7 @@ def _per_class_figure(results: Results) -> FigureBlock:
 
 
 def _per_class_table(results: Results, model: str) -> TableBlock:
-    rows = results.per_class.query("protocol == 'cv' and model == @model")
+    rows = results.tables["per_class"].query("protocol == 'cv' and model == @model")
     table = rows[["category", "precision", "recall"]].round(3)
     table["F1"] = [with_interval(*values) for values in rows[["f1", "f1_low", "f1_high"]].to_numpy()]
     table["products"] = rows["support"].round().astype(int)
@@ -88,7 +88,7 @@ def _per_class_table(results: Results, model: str) -> TableBlock:
 def _confusion(results: Results, model: str) -> FigureBlock:
     import plotly.graph_objects as go
 
-    counts = results.confusion.query("model == @model")
+    counts = results.tables["confusion"].query("model == @model")
     names = sorted(results.products["category"].unique())
     grid = counts.pivot(index="actual", columns="predicted", values="products")
     grid = grid.reindex(index=names, columns=names).fillna(0)
