@@ -153,6 +153,8 @@ def fuse(tables: Sequence[pd.DataFrame], method: Method, options: dict[str, Any]
         for number in np.unique(folds):
             target = where[folds == number]
             learn = where[(folds != TEST) & (folds != number)]
+            if not len(learn):  # one inner fold, as of a hold-out with a single repeat: fitted on itself
+                learn = where[folds != TEST]
             combination = create(method, options).fit(each[learn], available[learn], y[learn])
             mixed[target] = combination.combine(each[target], available[target])
     result = keys[[name for name in keys.columns if not name.startswith("weight_")]].copy()

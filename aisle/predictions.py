@@ -48,12 +48,12 @@ def _fits(folds: pd.DataFrame) -> list[_Fit]:
     A model that leaves out two folds, f and g, serves twice: for the test fold f its predictions of g are
     inner ones, and the other way round. So inner predictions cost n_splits * (n_splits - 1) / 2 fits a
     repeat. The hold-out's inner rows are its validation part, predicted by the one model; their
-    `inner_fold` is that of the first repeat, for whatever is cross-fitted on them.
+    `inner_fold` is that of the last repeat, for whatever is cross-fitted on them.
     """
     split, columns = folds["split"].to_numpy(str), repeats(folds)
     holdout: list[Any] = [(("holdout", 0, 0, TEST), split == "test")]
     if columns:
-        inner = folds[columns[0]].to_numpy()
+        inner = folds[columns[-1]].to_numpy()  # the first repeat shares the hold-out's seed
         holdout.append((("holdout", 0, 0, inner), split == "validation"))
     fits = [_Fit(split == "train", holdout)]
     for repeat, column in enumerate(columns):
