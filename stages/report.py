@@ -40,6 +40,7 @@ def main() -> None:
             tables=results.read_tables(Path(args.evaluation)),
             floor=evaluation.floor,
             confidence=evaluation.confidence,
+            target_error=evaluation.target_error,
             products=products,
             rejects=tables.read_csv(args.rejects),
             text_statistics=tables.read_csv(args.text_statistics),

@@ -39,16 +39,37 @@ HEADLINE = {
     "without_picture": ("ingest", "without_picture"),
     "categories": ("ingest", "categories"),
     "name_words": ("ingest", "name_words"),
-    "floor_accuracy": ("evaluate", "<floor>", "cv_accuracy"),
-    "floor_accuracy_low": ("evaluate", "<floor>", "cv_accuracy_low"),
-    "floor_accuracy_high": ("evaluate", "<floor>", "cv_accuracy_high"),
+    **{
+        f"{name}_accuracy{suffix}": ("evaluate", f"<{name}>", f"cv_accuracy{suffix}")
+        for name in ("floor", "picture", "text", "best")
+        for suffix in ("", "_low", "_high")
+    },
+    **{
+        f"best_vs_floor_{key}": ("evaluate", "<best>", f"cv_gain{suffix}")
+        for key, suffix in (
+            ("gain", ""),
+            ("low", "_low"),
+            ("high", "_high"),
+            ("p", "_p"),
+            ("p_holm", "_p_holm"),
+        )
+    },
+    **{
+        f"{name}{suffix}": ("evaluate", "<best>", f"cv_{name}{suffix}")
+        for name in ("coverage_at_target_error", "error_at_coverage")
+        for suffix in ("", "_low", "_high")
+    },
     **{
         f"ari_{name}{suffix}": ("cluster", name, f"ari{suffix}")
         for name in ("minilm", "mobilenet_v2", "text_picture", "tfidf", "word2vec")
         for suffix in ("", "_sd")
     },
 }
-"""Flat name of each headline figure to its place in the nested metrics; `<floor>` is the floor's name."""
+"""Flat name of each headline figure to its place in the nested metrics.
+
+`<floor>` is the floor's name, `<picture>` and `<text>` those of the best model that reads that alone, `<best>` that
+of the best of all; models with untrained weights aside.
+"""
 
 
 WHOLE = ("columns", "category", "files")
@@ -182,12 +203,22 @@ def collect(workspace: Path) -> dict[str, Any]:
         scores = row.iloc[0][["precision", "recall", "f1", "f1_low", "f1_high", "support"]]
         place = result["evaluate"][model].setdefault(f"{protocol}_per_class", {})
         place[category] = {name: round(float(value), 6) for name, value in scores.items()}
-    headline = {}
+    roles = {"<floor>": params["evaluation"]["floor"]}
+    listed = read_csv(workspace / "reports/evaluation/models.csv").set_index("model")["modalities"]
+    trained = {
+        name: scores["cv_accuracy"]
+        for name, scores in result["evaluate"].items()
+        if isinstance(scores, dict) and "cv_accuracy" in scores and scores["weights"] != "untrained"
+    }
+    for role, kinds in (("<text>", {"text"}), ("<picture>", {"image"}), ("<best>", {*listed})):
+        able = {name: score for name, score in trained.items() if listed[name] in kinds}
+        if able:
+            roles[role] = max(able, key=lambda name: able[name])
+    headline = {f"{role[1:-1]}_model": name for role, name in roles.items()}
     for name, place in HEADLINE.items():
         value: Any = result
-        for key in place:
-            key = params["evaluation"]["floor"] if key == "<floor>" else key
-            if place[0] == "cluster" and key not in value:  # a feature set that the study leaves out
+        for key in (roles.get(part, part) for part in place):
+            if key not in value:  # a feature set that the study leaves out; the floor against itself
                 break
             value = value[key]
         else:

@@ -25,6 +25,8 @@ class Results:
         Name of the floor model.
     confidence
         Of every interval.
+    target_error
+        Share of automatic decisions that may be wrong.
     products, rejects, text_statistics
         The tables of data/ (see docs/data_dictionary.md).
     clusters
@@ -39,6 +41,7 @@ class Results:
     metrics: dict[str, dict[str, Any]]
     floor: str
     confidence: float
+    target_error: float
     products: pd.DataFrame
     rejects: pd.DataFrame
     text_statistics: pd.DataFrame
