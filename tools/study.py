@@ -40,22 +40,17 @@ HEADLINE = {
     "categories": ("ingest", "categories"),
     "name_words": ("ingest", "name_words"),
     **{
-        f"{name}_accuracy{suffix}": ("evaluate", f"<{name}>", f"cv_accuracy{suffix}")
+        f"{name}_accuracy{suffix}": ("models", f"<{name}>", f"cv_accuracy{suffix}")
         for name in ("floor", "picture", "text", "best")
         for suffix in ("", "_low", "_high")
     },
+    "best_vs_floor": ("models", "<best>", "cv_gain"),
     **{
-        f"best_vs_floor_{key}": ("evaluate", "<best>", f"cv_gain{suffix}")
-        for key, suffix in (
-            ("gain", ""),
-            ("low", "_low"),
-            ("high", "_high"),
-            ("p", "_p"),
-            ("p_holm", "_p_holm"),
-        )
+        f"best_vs_floor{suffix}": ("models", "<best>", f"cv_gain{suffix}")
+        for suffix in ("_low", "_high", "_p", "_p_holm")
     },
     **{
-        f"{name}{suffix}": ("evaluate", "<best>", f"cv_{name}{suffix}")
+        f"{name}{suffix}": ("models", "<best>", f"cv_{name}{suffix}")
         for name in ("coverage_at_target_error", "error_at_coverage")
         for suffix in ("", "_low", "_high")
     },
@@ -190,24 +185,26 @@ def collect(workspace: Path) -> dict[str, Any]:
     """Return every metric of the workspace, by stage and item, with the per-class scores and the headline."""
     params, result = read_yaml(workspace / "params.yaml"), dict[str, Any]()
     for stage, definition in read_yaml(workspace / "dvc.yaml")["stages"].items():
-        for template in (next(iter(entry)) for entry in definition.get("do", definition).get("metrics", [])):
+        templates = [next(iter(entry)) for entry in definition.get("do", definition).get("metrics", [])]
+        for template in templates:
             if "foreach" in definition:  # `${encoders.text}`: a section of params.yaml
                 items = reduce(getitem, definition["foreach"][2:-1].split("."), params)
                 result[stage] = {
                     item: read_json(workspace / template.replace("${key}", item)) for item in items
                 }
             else:
-                result[stage] = read_json(workspace / template)
+                name = stage if len(templates) == 1 else Path(template).stem
+                result[name] = read_json(workspace / template)
     classes = read_csv(workspace / "reports/evaluation/per_class.csv")
     for (model, protocol, category), row in classes.groupby(["model", "protocol", "category"]):
         scores = row.iloc[0][["precision", "recall", "f1", "f1_low", "f1_high", "support"]]
-        place = result["evaluate"][model].setdefault(f"{protocol}_per_class", {})
+        place = result["models"][model].setdefault(f"{protocol}_per_class", {})
         place[category] = {name: round(float(value), 6) for name, value in scores.items()}
     roles = {"<floor>": params["evaluation"]["floor"]}
     listed = read_csv(workspace / "reports/evaluation/models.csv").set_index("model")["modalities"]
     trained = {
         name: scores["cv_accuracy"]
-        for name, scores in result["evaluate"].items()
+        for name, scores in result["models"].items()
         if isinstance(scores, dict) and "cv_accuracy" in scores and scores["weights"] != "untrained"
     }
     for role, kinds in (("<text>", {"text"}), ("<picture>", {"image"}), ("<best>", {*listed})):
