@@ -62,8 +62,8 @@ HEADLINE = {
 }
 """Flat name of each headline figure to its place in the nested metrics.
 
-`<floor>` is the floor's name, `<picture>` and `<text>` those of the best model that reads that alone, `<best>`
-that of the best of all; models with untrained weights aside.
+`<floor>` is the floor's name, `<picture>` and `<text>` those of the best model that reads that alone, and
+`<best>` that of the best of all; models with untrained weights aside.
 """
 
 
