@@ -13,9 +13,10 @@ FOLDS = 5
 class Platt(ClassifierMixin, BaseEstimator):
     """Platt's sigmoids on the cross-fitted decisions of a machine, itself fitted on all (Platt 1999).
 
-    scikit-learn's `CalibratedClassifierCV` refuses a category with fewer products than folds. A catalogue with
-    few pictures has such: there are then as many folds as the rarest category has products, and where that is
-    a single one, the sigmoids are fitted on the decisions on what the machine has learned from.
+    scikit-learn's `CalibratedClassifierCV` alone fails where no category has as many products as it has
+    folds, as in a catalogue with few pictures. So there are at most as many folds as the rarest category has
+    products; where that is a single one, the sigmoids are fitted on the machine's decisions on what it has
+    learned from.
 
     Parameters
     ----------
