@@ -23,7 +23,7 @@ def model(classifier, **options):
 @pytest.mark.parametrize(
     ("classifier", "options", "told"),
     [
-        ("text_liner", {}, ["'text_liner'", "feature_linear, feature_svm", "text_linear"]),
+        ("text_liner", {}, ["'text_liner'", "feature_linear, feature_svm", "text_linear, text_svm"]),
         ("_platt", {}, ["'_platt'", "feature_linear, feature_svm"]),
         ("__init__", {}, ["'__init__'", "feature_linear"]),
         ("text_linear", {"fields": ["title"]}, ["'text_linear'", "form", "required"]),
@@ -61,16 +61,18 @@ def test_a_value_that_scikit_learn_would_refuse_is_refused_in_words(classifier, 
         model(classifier, **options)
 
 
-def test_texts_are_read_in_order_and_a_product_without_a_word_has_none(tmp_path):
+@pytest.mark.parametrize("classifier", ["text_linear", "text_svm"])
+def test_texts_are_read_in_order_and_a_product_without_a_word_has_none(tmp_path, classifier):
     table = pd.DataFrame(
         {"product_id": list("cab"), "title_clean": ["mug", "", ""], "description_clean": ["red", "", "blue"]}
     )
     tables.write(table, tmp_path / "text.parquet", "tiny")
-    inputs = model("text_linear", **TEXT).read(tmp_path / "text.parquet")
+    inputs = model(classifier, **TEXT).read(tmp_path / "text.parquet")
     assert inputs.product_ids == list("cab")
     assert list(inputs.X) == ["mug red", "", "blue"]
     assert list(inputs.available) == [True, False, True] and inputs.available.dtype == bool
-    assert inputs.catalogue == "tiny"
+    assert (inputs.catalogue, inputs.weights) == ("tiny", "none")
+    assert inputs.recipe == recipes.TextRecipe(**TEXT)
 
 
 def feature_file(path, recipe, **metadata):
@@ -136,11 +138,16 @@ def problem():
 
 @pytest.mark.parametrize(
     ("classifier", "options"),
-    [("text_linear", TEXT), ("feature_linear", {"n_components": 5}), ("feature_svm", {})],
+    [
+        ("text_linear", TEXT),
+        ("text_svm", TEXT),
+        ("feature_linear", {"n_components": 5}),
+        ("feature_svm", {}),
+    ],
 )
 def test_an_estimator_learns_and_a_clone_is_unfitted(problem, classifier, options):
     texts, vectors, labels = problem
-    X = texts if classifier == "text_linear" else vectors
+    X = texts if classifier.startswith("text") else vectors
     estimator = model(classifier, **options).estimator()
     fitted = clone(estimator).fit(X[:30], labels[:30])
     probabilities = fitted.predict_proba(X[30:])
@@ -159,6 +166,8 @@ def test_the_options_reach_the_estimator(problem):
     feature = model("feature_linear", n_components=4, C=0.5).estimator().fit(vectors, labels)
     assert feature[-1].C == 0.5 and feature[-1].n_features_in_ == 4
     assert model("feature_svm", C=7).estimator()[-1].machine.C == 7
+    text = model("text_svm", **TEXT, C=3, min_df=5, ngram_range=(1, 1)).estimator().fit(texts, labels)
+    assert text[-1].machine.C == 3 and "antword thing0" not in text[0].vocabulary_
 
 
 @pytest.mark.parametrize("n_components", [12, 13, 75])
