@@ -324,7 +324,8 @@ def aligned(table: pd.DataFrame, floor: pd.DataFrame, name: str) -> pd.DataFrame
     reference = predictions.test_rows(floor)
     reference = reference[reference["protocol"].isin(table["protocol"].unique())]
     test = predictions.align(predictions.test_rows(table), reference, f"predictions of {name}", "the floor's")
-    return pd.concat([test, predictions.inner_rows(table)], ignore_index=True)
+    inner = predictions.inner_rows(table).sort_values(predictions.KEYS)  # sums in an order of their own
+    return pd.concat([test, inner], ignore_index=True)
 
 
 def review(name: str, model: Model, titles: pd.Series) -> pd.DataFrame:

@@ -298,6 +298,8 @@ def small_params() -> dict[str, Any]:
     params["classifiers"] = {name: params["classifiers"][name] for name in kept}
     for fusion in params["fusions"].values():
         fusion["models"] = list(kept)
+    for name, fields in (("text_floor", ["title"]), ("text_specifications", ["title", "specifications"])):
+        params["classifiers"][name]["options"]["fields"] = fields  # with descriptions no product is wrong
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     return params
 
