@@ -120,7 +120,11 @@ def probability_scores(
 
 
 def path_scores(
-    test: pd.DataFrame, paths: pd.Series, group: np.ndarray, params: EvaluationParams
+    test: pd.DataFrame,
+    paths: pd.Series,
+    category: pd.Series,
+    group: np.ndarray,
+    params: EvaluationParams,
 ) -> dict[str, float]:
     """Return the hierarchical scores on the category path, with intervals.
 
@@ -130,6 +134,8 @@ def path_scores(
         Rows of one protocol.
     paths
         Category path of each product, segments joined by " >> ", indexed by product_id.
+    category
+        Category of each product, of those without a row too: what no row has can still be predicted.
     group, params
         As in `probability_scores`.
 
@@ -142,7 +148,6 @@ def path_scores(
     """
     segments = paths.str.split(" >> ")
     first, second = segments.str[0], segments.str[:2].str.join(" >> ")
-    category = test.drop_duplicates("product_id").set_index("product_id")["category"]
     above = first[category.index].groupby(category).agg(lambda each: each.mode().iloc[0])
     ids, said = test["product_id"], metrics.predicted(test)
     right_above = above[said].to_numpy() == first[ids].to_numpy()
@@ -168,16 +173,16 @@ def path_scores(
 def score(model: Model, folds: pd.DataFrame, paths: pd.Series, params: EvaluationParams) -> dict[str, Any]:
     """Return the flat dict of one model, without comparisons; a protocol that it has not run is left out."""
     result: dict[str, Any] = {"weights": model.weights}
-    group = folds.set_index("product_id")["group"]
+    products = folds.set_index("product_id")
     for protocol in ("cv", "holdout"):
         rows = model.rows(protocol)
         if rows.empty:
             continue
         decided = model.decided[model.decided["protocol"] == protocol]
-        groups = group[rows["product_id"]].to_numpy()
+        groups = products.loc[rows["product_id"], "group"].to_numpy()
         found = metrics.summarise(rows, groups, params)
         found |= probability_scores(rows, decided, groups, params)
-        found |= path_scores(rows, paths, groups, params)
+        found |= path_scores(rows, paths, products["category"], groups, params)
         found["temperature"] = float(decided["temperature"].mean())
         result |= {f"{protocol}_{name}": value for name, value in found.items()}
     return result
@@ -319,7 +324,8 @@ def aligned(table: pd.DataFrame, floor: pd.DataFrame, name: str) -> pd.DataFrame
     reference = predictions.test_rows(floor)
     reference = reference[reference["protocol"].isin(table["protocol"].unique())]
     test = predictions.align(predictions.test_rows(table), reference, f"predictions of {name}", "the floor's")
-    return pd.concat([test, predictions.inner_rows(table)], ignore_index=True)
+    inner = predictions.inner_rows(table).sort_values(predictions.KEYS)  # sums in an order of their own
+    return pd.concat([test, inner], ignore_index=True)
 
 
 def review(name: str, model: Model, titles: pd.Series) -> pd.DataFrame:

@@ -5,11 +5,14 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, NonNegativeFloat
 from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
+from aisle.errors import AisleError
+from aisle.params import Section, check
 from aisle.predictions import PREFIX, TEST, categories, probabilities
 
 Method = Literal["log_mean", "vote", "stack"]
@@ -45,15 +48,22 @@ class LogMean:
     Parameters
     ----------
     weights
-        m weights that add to 1, or None to learn them.
+        m weights, brought to a sum of 1; or None to learn them.
     """
 
     def __init__(self, weights: Sequence[float] | None = None) -> None:
-        self.weights_ = None if weights is None else np.asarray(weights, float)
+        self.weights = weights
 
     def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "LogMean":
         """Choose the weights: a softmax of m free numbers, found by BFGS from equal weights."""
         rows = np.arange(len(y))
+        if self.weights is not None:
+            if len(self.weights) != each.shape[1] or not sum(self.weights) > 0:
+                raise AisleError(
+                    f"weights must be {each.shape[1]} numbers, not all 0, one per model; found {self.weights}"
+                )
+            self.weights_ = np.asarray(self.weights, float) / sum(self.weights)
+            return self
 
         def loss(free: np.ndarray) -> float:
             mixed = log_mean(each, available, softmax(free))
@@ -64,7 +74,6 @@ class LogMean:
 
     def combine(self, each: np.ndarray, available: np.ndarray) -> np.ndarray:
         """Return the weighted mean."""
-        assert self.weights_ is not None
         return log_mean(each, available, self.weights_)
 
 
@@ -114,12 +123,40 @@ class Stack:
         return result
 
 
-METHODS: dict[str, type] = {"log_mean": LogMean, "vote": Vote, "stack": Stack}
+class LogMeanOptions(Section):
+    """Options of `LogMean`."""
+
+    weights: list[NonNegativeFloat] | None = None
+
+
+class VoteOptions(Section):
+    """`Vote` has none."""
+
+
+class StackOptions(Section):
+    """Options of `Stack`."""
+
+    C: float = Field(0.1, gt=0)
+
+
+METHODS: dict[Method, tuple[type[Section], type]] = {
+    "log_mean": (LogMeanOptions, LogMean),
+    "vote": (VoteOptions, Vote),
+    "stack": (StackOptions, Stack),
+}
 
 
 def create(method: Method, options: dict[str, Any]) -> Combination:
-    """Return an unfitted combination."""
-    combination: Combination = METHODS[method](**options)
+    """Return an unfitted combination.
+
+    Raises
+    ------
+    AisleError
+        If an option is unknown or wrong.
+    """
+    section, factory = METHODS[method]
+    checked = check(options, section, f"options of the fusion method {method!r}")
+    combination: Combination = factory(**checked.model_dump())
     return combination
 
 

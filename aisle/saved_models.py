@@ -5,7 +5,7 @@ models/pretrained/ until a model is packaged (aisle/packaging.py).
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,12 @@ class SavedModel:
 
 
 def write(model: SavedModel, folder: str | Path) -> None:
-    """Write a model folder."""
+    """Write a model folder; nothing of an older model stays in it."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {name: value for name, value in asdict(model).items() if name not in ("estimator", "recipe")}
+    (folder / ESTIMATOR).unlink(missing_ok=True)
+    names = [each.name for each in fields(model) if each.name not in ("estimator", "recipe")]
+    facts = {name: getattr(model, name) for name in names}
     facts["recipe"] = model.recipe.model_dump() if model.recipe else None
     text = json.dumps(facts, indent=2, ensure_ascii=False)
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")

@@ -152,7 +152,7 @@ def main() -> None:
         *load_params(args.params, "zero_shot", dict[str, Any]),
     ]
     models = read_models(Path(args.predictions), names, [], [])
-    folds = tables.read(args.folds, ["product_id", "group"])
+    folds = tables.read(args.folds, ["product_id", "category", "group"])
     products = tables.read(args.products, ["product_id", "title", "category_path"])
     results, seeds, found = run(models, folds, products, params)
     label = folds.attrs["catalogue"]

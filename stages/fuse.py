@@ -58,7 +58,7 @@ def main() -> None:
     attrs = {"weights": label, "modalities": "+".join(sorted(kinds)), "title": params.title}
     tables.write(table, args.output, members[0].attrs["catalogue"], **attrs)
     names = predictions.categories(table)
-    prior = table.loc[table["inner_fold"] == predictions.TEST, "category"].value_counts(normalize=True)
+    prior = table.drop_duplicates(tables.KEY)["category"].value_counts(normalize=True)
     model = saved_models.SavedModel(
         args.fusion,
         params.title,

@@ -5,7 +5,7 @@ import csv
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
+from threadpoolctl import threadpool_limits
 
 from aisle import cli, weights
 from aisle.params import read_yaml
@@ -257,6 +258,13 @@ ITEM_OPTION = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Give BLAS and OpenMP one thread, as `aisle.cli.run` does: small fits are 10 times as fast."""
+    with threadpool_limits(1):
+        yield
+
+
 @pytest.fixture(scope="session")
 def repo() -> Path:
     return REPO
@@ -290,6 +298,8 @@ def small_params() -> dict[str, Any]:
     params["classifiers"] = {name: params["classifiers"][name] for name in kept}
     for fusion in params["fusions"].values():
         fusion["models"] = list(kept)
+    for name, fields in (("text_floor", ["title"]), ("text_specifications", ["title", "specifications"])):
+        params["classifiers"][name]["options"]["fields"] = fields  # with descriptions no product is wrong
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     return params
 

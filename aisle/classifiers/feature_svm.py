@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 from sklearn.base import BaseEstimator
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 from sklearn.svm import SVC
 
 from aisle.classifiers import Inputs, read_features
+from aisle.classifiers._platt import Platt
 from aisle.params import Section
 
 
@@ -36,5 +36,4 @@ class Classifier(Section):
 
     def estimator(self) -> BaseEstimator:
         """Return the unfitted pipeline."""
-        machine = CalibratedClassifierCV(SVC(C=self.C), ensemble=False)
-        return make_pipeline(FunctionTransformer(signed_root), Normalizer(), machine)
+        return make_pipeline(FunctionTransformer(signed_root), Normalizer(), Platt(SVC(C=self.C)))

@@ -1,11 +1,11 @@
 """TF-IDF + linear support vector machine on text."""
 
 from sklearn.base import BaseEstimator
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from aisle.classifiers import text_linear
+from aisle.classifiers._platt import Platt
 from aisle.encoders.text.tfidf import Encoder
 
 
@@ -19,5 +19,5 @@ class Classifier(text_linear.Classifier):
         """Return the unfitted pipeline."""
         return make_pipeline(
             Encoder(max_features=None, min_df=self.min_df, ngram_range=self.ngram_range),
-            CalibratedClassifierCV(LinearSVC(C=self.C, random_state=0), ensemble=False),
+            Platt(LinearSVC(C=self.C, random_state=0)),
         )

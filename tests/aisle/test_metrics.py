@@ -8,7 +8,9 @@ from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_su
 
 from aisle import metrics
 
-PARAMS = metrics.EvaluationParams(floor="floor", confidence=0.95, n_bootstrap=500, seed=0)
+PARAMS = metrics.EvaluationParams(
+    floor="floor", confidence=0.95, n_bootstrap=500, seed=0, target_error=0.01, n_bins=15
+)
 NAMES = ["ant", "bee", "cow", "dog"]
 
 
@@ -20,6 +22,7 @@ def outcomes(right, n_folds=5):
     said_ant = (category == "ant") == right
     return pd.DataFrame(
         {
+            "seed": -1,
             "repeat": 0,
             "fold": np.arange(n) % n_folds,
             "category": category,
@@ -42,6 +45,7 @@ def table(request):
         category[category == "cow"] = "dog"
     return pd.DataFrame(
         {
+            "seed": -1,
             "repeat": np.repeat([0, 1], 60),
             "fold": np.tile(np.arange(3), 40),
             "category": category,
@@ -125,28 +129,59 @@ def test_summary_of_one_model(table):
     right = metrics.predicted(table) == table["category"].to_numpy(str)
     by_fold = pd.Series(right).groupby([table["repeat"], table["fold"]]).mean()
     assert summary["accuracy_sd"] == pytest.approx(by_fold.std())
-    assert summary["coverage"] == table["available"].mean()
+    assert summary["input_share"] == table["available"].mean()
     assert summary["accuracy_with_input"] == pytest.approx(right[table["available"]].mean())
 
 
 def test_one_fold_has_no_sd_and_no_input_no_accuracy():
     summary = metrics.summarise(outcomes([1, 0, 1, 1], 1).assign(available=False), np.arange(4), PARAMS)
     assert not [name for name in summary if name.endswith("_sd")]
-    assert summary["coverage"] == 0 and np.isnan(summary["accuracy_with_input"])
+    assert summary["input_share"] == 0 and np.isnan(summary["accuracy_with_input"])
 
 
 def test_fold_scores(table):
-    found = metrics.fold_scores(table).set_index(["repeat", "fold"])
-    assert list(found.index) == [(repeat, fold) for repeat in (0, 1) for fold in (0, 1, 2)]
+    found = metrics.fold_scores(table).set_index(["seed", "repeat", "fold"])
+    assert list(found.index) == [(-1, repeat, fold) for repeat in (0, 1) for fold in (0, 1, 2)]
     part = table[(table["repeat"] == 1) & (table["fold"] == 2)]
-    assert found.loc[(1, 2), "n"] == len(part)
-    assert found.loc[(1, 2), "accuracy"] == pytest.approx(
+    assert found.loc[(-1, 1, 2), "n"] == len(part)
+    assert found.loc[(-1, 1, 2), "accuracy"] == pytest.approx(
         accuracy_score(part["category"], metrics.predicted(part))
     )
     expected = f1_score(
         part["category"], metrics.predicted(part), labels=NAMES, average="macro", zero_division=0
     )
-    assert found.loc[(1, 2), "macro_f1"] == pytest.approx(expected)
+    assert found.loc[(-1, 1, 2), "macro_f1"] == pytest.approx(expected)
+
+
+def test_seeds_are_folds_of_their_own():
+    """Three wrong of four with one seed, one of four with the other, in the same fold."""
+    both = pd.concat([outcomes([0, 0, 0, 1], 1).assign(seed=0), outcomes([1, 0, 1, 1], 1).assign(seed=5)])
+    found = metrics.fold_scores(both)
+    assert found[["seed", "n", "accuracy"]].to_numpy().tolist() == [[0, 4, 0.25], [5, 4, 0.75]]
+    summary = metrics.summarise(both, np.tile(np.arange(4), 2), PARAMS)
+    assert summary["accuracy"] == 0.5 and summary["accuracy_sd"] == pytest.approx(
+        np.std([0.25, 0.75], ddof=1)
+    )
+
+
+def test_scores_per_class_count_a_product_once_whatever_the_repeats_and_seeds(table):
+    group = np.arange(len(table)) % 60
+    one = metrics.score_classes(table, "m", "cv", group, PARAMS).set_index("category")
+    twice = pd.concat([table, table.assign(seed=1)])
+    two = metrics.score_classes(twice, "m", "cv", np.tile(group, 2), PARAMS).set_index("category")
+    counted = table["category"].value_counts().reindex(NAMES).fillna(0)
+    np.testing.assert_allclose(one["support"], counted / 2)
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_resampled_sums_are_those_of_the_resampled_confusions(table):
+    """So that every score of a model has the same resamples."""
+    group = np.arange(len(table)) // 7
+    right = metrics.predicted(table) == table["category"].to_numpy(str)
+    sums = metrics.resampled_sums(np.stack([np.ones(len(table)), right], axis=1), group, PARAMS)
+    confusion = metrics.resampled(metrics.confusion_by_group(table, group), PARAMS)
+    np.testing.assert_allclose(sums[:, 0], confusion.sum(axis=(1, 2)))
+    np.testing.assert_allclose(sums[:, 1], np.trace(confusion, axis1=1, axis2=2))
 
 
 def test_corrected_t_test_by_hand():

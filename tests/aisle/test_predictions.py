@@ -1,4 +1,4 @@
-"""aisle/predictions.py: out of fold, nothing of the test part learned from; alignment and fusion."""
+"""aisle/predictions.py: test and inner rows out of fold, nothing of the test part learned from; alignment."""
 
 import numpy as np
 import pandas as pd
@@ -6,15 +6,16 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
-from aisle import fusion, predictions
+from aisle import predictions
 from aisle.classifiers import ClassifierParams, create
 from aisle.errors import AisleError
 
 SEEN: list[tuple[set[str], set[str]]] = []
+K = 3  # folds of each repeat of the fixture
 
 
 class Spy(ClassifierMixin, BaseEstimator):
-    """Record the ids (its input) that each copy is fitted on and asked about."""
+    """Record the ids (its input) that each copy is fitted on and asked about; answers carry its number."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
@@ -23,9 +24,9 @@ class Spy(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         SEEN.append((self.fitted_on, set(X)))
-        return np.tile(
-            np.linspace(1, 2, len(self.classes_)) / np.linspace(1, 2, len(self.classes_)).sum(), (len(X), 1)
-        )
+        row = 1.0 / (1 + np.arange(len(self.classes_)))
+        row[0] += len(SEEN)  # no two fits answer alike
+        return np.tile(row / row.sum(), (len(X), 1))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def spied(folds):
 
 def test_no_product_is_tested_by_what_learned_from_it_or_its_group(spied, folds):
     group = folds.set_index("product_id")["group"]
-    assert len(SEEN) == 1 + 3 + 3
+    assert len(SEEN) == 1 + 2 * (K + K * (K - 1) // 2)
     for fitted, asked in SEEN:
         assert fitted and asked and not fitted & asked
         assert not set(group[list(fitted)]) & set(group[list(asked)])
@@ -62,7 +63,7 @@ def test_no_product_is_tested_by_what_learned_from_it_or_its_group(spied, folds)
 def test_the_hold_out_learns_from_train_only(spied, folds):
     fitted, asked = SEEN[0]
     assert fitted == set(folds.loc[folds["split"] == "train", "product_id"])
-    assert asked == set(folds.loc[folds["split"] == "test", "product_id"])
+    assert asked == set(folds.loc[folds["split"] != "train", "product_id"])
 
 
 def test_every_other_fold_is_learned_from(spied, folds):
@@ -70,22 +71,136 @@ def test_every_other_fold_is_learned_from(spied, folds):
         assert fitted | asked == set(folds["product_id"])
 
 
+def fitted_for(row):
+    """Return what the model that made a row of Spy's was fitted on."""
+    ratio = row["p_ant"] / row["p_bee"]  # (1 + number) / (1 / 2)
+    return SEEN[round(ratio / 2 - 1) - 1][0]
+
+
+def test_test_rows_come_from_the_whole_training_part(spied, folds):
+    truth = folds.set_index("product_id")
+    for row in predictions.test_rows(spied).to_dict("records"):
+        expected = (
+            truth["split"] == "train"
+            if row["protocol"] == "holdout"
+            else truth[f"cv_{row['repeat']}"] != row["fold"]
+        )
+        assert fitted_for(row) == set(truth.index[expected])
+
+
+def test_inner_rows_come_from_what_saw_neither_their_fold_nor_the_test_fold(spied, folds):
+    truth = folds.set_index("product_id")
+    inner = predictions.inner_rows(spied)
+    checked = 0
+    for row in inner[inner["protocol"] == "cv"].to_dict("records"):
+        fold = truth[f"cv_{row['repeat']}"]
+        assert fold[row["product_id"]] == row["inner_fold"] != row["fold"]
+        assert fitted_for(row) == set(truth.index[~fold.isin([row["fold"], row["inner_fold"]])])
+        checked += 1
+    assert checked == 2 * 30 * (K - 1)
+
+
+@pytest.mark.parametrize("n_splits", [3, 4, 5])
+def test_inner_rows_cover_each_training_part_once(folds, n_splits):
+    """Of folds of any number; a group is on one side of every cut."""
+    SEEN.clear()
+    split = folds.assign(cv_0=folds["group"] // 3 % n_splits).drop(columns="cv_1")
+    table = predictions.out_of_fold(Spy(), folds["product_id"].to_numpy(object), np.ones(30, bool), split)
+    assert len(SEEN) == 1 + n_splits + n_splits * (n_splits - 1) // 2
+    group = folds.set_index("product_id")["group"]
+    inner = predictions.inner_rows(table)
+    cv = inner[inner["protocol"] == "cv"]
+    assert sorted(cv["fold"].unique()) == list(range(n_splits))
+    for fold, rows in cv.groupby("fold"):
+        training = split.loc[split["cv_0"] != fold, "product_id"]
+        assert sorted(rows["product_id"]) == sorted(training)
+        for row in rows.to_dict("records"):
+            learned = set(group[list(fitted_for(row))])
+            assert group[row["product_id"]] not in learned
+            assert not learned & set(split.loc[split["cv_0"] == fold, "group"])
+
+
+def test_the_hold_outs_inner_rows_are_its_validation_part(spied, folds):
+    truth = folds.set_index("product_id")
+    inner = predictions.inner_rows(spied)
+    rows = inner[inner["protocol"] == "holdout"]
+    assert sorted(rows["product_id"]) == sorted(truth.index[truth["split"] == "validation"])
+    assert (rows["inner_fold"].to_numpy() == truth.loc[rows["product_id"], "cv_1"]).all()
+    assert {tuple(sorted(fitted_for(row))) for row in rows.to_dict("records")} == {
+        tuple(truth.index[truth["split"] == "train"])
+    }
+
+
+def test_test_and_inner_rows_are_all_rows(spied):
+    test, inner = predictions.test_rows(spied), predictions.inner_rows(spied)
+    assert (test["inner_fold"] == predictions.TEST).all() and (inner["inner_fold"] >= 0).all()
+    pd.testing.assert_frame_equal(pd.concat([test, inner]).sort_index(), spied)
+
+
+@pytest.mark.parametrize("what", ["labels", "inputs"])
+def test_the_test_part_changes_none_of_its_inner_rows(folds, what):
+    """Nor its test rows, where labels change; another fold's inner rows do change."""
+    rng = np.random.default_rng(0)
+    X = (folds["category"].to_numpy()[:, None] == ["ant", "bee", "cow"]) + rng.normal(0, 0.5, (30, 3))
+    tested = (folds["cv_0"] == 1).to_numpy()
+    other, other_X = folds.copy(), X.copy()
+    if what == "labels":
+        other.loc[tested, "category"] = other.loc[tested, "category"].map(
+            {"ant": "bee", "bee": "cow", "cow": "ant"}
+        )
+    else:
+        other_X[tested] = rng.normal(0, 5, (tested.sum(), 3))
+    one = predictions.out_of_fold(LogisticRegression(), X, np.ones(30, bool), folds)
+    two = predictions.out_of_fold(LogisticRegression(), other_X, np.ones(30, bool), other)
+    columns = ["p_ant", "p_bee", "p_cow"]
+    cv = (one["protocol"] == "cv") & (one["repeat"] == 0)
+    mine = cv & (one["fold"] == 1) & ((one["inner_fold"] != -1) | (what == "labels"))
+    assert len(one[mine]) >= 20
+    np.testing.assert_array_equal(one.loc[mine, columns], two.loc[mine, columns])
+    elsewhere = cv & (one["fold"] == 0) & ~one["product_id"].isin(folds.loc[tested, "product_id"])
+    assert not np.allclose(one.loc[elsewhere, columns], two.loc[elsewhere, columns])
+
+
 def test_the_table(spied, folds):
     assert list(spied.columns) == [
-        "protocol", "repeat", "fold", "product_id", "category", "available", "p_ant", "p_bee", "p_cow"
+        "protocol", "repeat", "fold", "inner_fold", "product_id", "category", "available",
+        "p_ant", "p_bee", "p_cow",
     ]  # fmt: skip
-    assert spied.groupby(["protocol", "repeat"]).size().to_dict() == {
+    test = predictions.test_rows(spied)
+    assert test.groupby(["protocol", "repeat"]).size().to_dict() == {
         ("cv", 0): 30,
         ("cv", 1): 30,
         ("holdout", 0): 6,
     }
+    assert len(spied) == 66 + 2 * 30 * (K - 1) + 6
+    assert not spied.duplicated(predictions.KEYS).any()
     truth = folds.set_index("product_id")
     assert (truth.loc[spied["product_id"], "category"].to_numpy() == spied["category"]).all()
     for repeat in (0, 1):
-        rows = spied[(spied["protocol"] == "cv") & (spied["repeat"] == repeat)]
+        rows = test[(test["protocol"] == "cv") & (test["repeat"] == repeat)]
         assert (truth.loc[rows["product_id"], f"cv_{repeat}"].to_numpy() == rows["fold"]).all()
     np.testing.assert_allclose(predictions.probabilities(spied).sum(axis=1), 1)
     assert predictions.categories(spied) == ["ant", "bee", "cow"]
+
+
+class Weigher(Spy):
+    """Spy with weights of its inputs, as of attention over modalities."""
+
+    def modality_weights(self, X):
+        numbers = np.array([int(name[1:]) for name in X]) / 100
+        return {"text": numbers, "image": 1 - numbers}
+
+
+def test_weights_of_modalities_are_columns_and_nan_without_input(folds):
+    available = np.arange(30) != 4
+    found = predictions.out_of_fold(Weigher(), folds["product_id"].to_numpy(object), available, folds)
+    assert list(found.columns[-2:]) == ["weight_text", "weight_image"]
+    there = found["product_id"] != "p04"
+    numbers = found["product_id"].str[1:].astype(int) / 100
+    np.testing.assert_allclose(found.loc[there, "weight_text"], numbers[there])
+    np.testing.assert_allclose(found.loc[there, "weight_image"], 1 - numbers[there])
+    assert found.loc[~there, ["weight_text", "weight_image"]].isna().all(axis=None) and (~there).any()
+    assert predictions.categories(found) == ["ant", "bee", "cow"]
 
 
 def test_row_i_of_the_input_is_row_i_of_the_folds(folds):
@@ -101,6 +216,7 @@ def test_a_category_that_the_training_part_lacks_has_probability_0(folds):
     changed.loc[changed["cv_0"] == 0, "category"] = "aa only here"
     found = predictions.out_of_fold(Spy(), np.array(changed["product_id"]), np.ones(30, bool), changed)
     rows = found[(found["protocol"] == "cv") & (found["repeat"] == 0) & (found["fold"] == 0)]
+    assert set(rows["inner_fold"]) == {-1, 1, 2}
     assert (rows["p_aa only here"] == 0).all()
     np.testing.assert_allclose(predictions.probabilities(rows).sum(axis=1), 1)
 
@@ -114,7 +230,8 @@ def test_without_input_the_prediction_is_the_training_parts_shares(folds):
     assert not any((fitted | asked) & missing for fitted, asked in SEEN)
     assert set(found.loc[~found["available"], "product_id"]) == missing
     for row in found[~found["available"] & (found["protocol"] == "cv")].to_dict("records"):
-        train = folds.loc[folds[f"cv_{row['repeat']}"] != row["fold"], "category"]
+        left_out = [row["fold"], row["inner_fold"]]
+        train = folds.loc[~folds[f"cv_{row['repeat']}"].isin(left_out), "category"]
         for name in ("ant", "bee", "cow"):
             assert row[f"p_{name}"] == pytest.approx((train == name).mean())
 
@@ -122,22 +239,25 @@ def test_without_input_the_prediction_is_the_training_parts_shares(folds):
 def test_nothing_has_input(folds):
     SEEN.clear()
     found = predictions.out_of_fold(Spy(), np.full((30, 2), np.nan), np.zeros(30, bool), folds)
-    assert not SEEN and not found["available"].any() and len(found) == 66
+    assert not SEEN and not found["available"].any()
+    assert len(predictions.test_rows(found)) == 66 and len(predictions.inner_rows(found)) == 126
     np.testing.assert_allclose(predictions.probabilities(found).sum(axis=1), 1)
 
 
+@pytest.mark.parametrize(
+    ("classifier", "options"), [("feature_linear", {"n_components": 20}), ("feature_svm", {})]
+)
 @pytest.mark.parametrize("kept", [1, 2, 4, 9])
-def test_few_products_have_input(folds, kept):
+def test_few_products_have_input(folds, kept, classifier, options):
     """Fewer than the principal components asked for; with one category at most, the shares are the answer."""
-    model = create(
-        ClassifierParams(title="", classifier="feature_linear", input="", options={"n_components": 20})
-    )
+    model = create(ClassifierParams(title="", classifier=classifier, input="", options=options))
     rng = np.random.default_rng(0)
     vectors = rng.random((30, 50), np.float32)
     vectors[rng.permutation(30)[kept:]] = np.nan
     found = predictions.out_of_fold(model.estimator(), vectors, ~np.isnan(vectors[:, 0]), folds)
     assert np.isfinite(predictions.probabilities(found)).all()
-    assert found.loc[found["protocol"] == "cv", "available"].sum() == 2 * kept
+    test = predictions.test_rows(found)
+    assert test.loc[test["protocol"] == "cv", "available"].sum() == 2 * kept
 
 
 def test_the_vocabulary_is_fitted_inside_the_fold(folds):
@@ -152,11 +272,12 @@ def test_the_vocabulary_is_fitted_inside_the_fold(folds):
         predictions.out_of_fold(model.estimator(), np.array(texts, object), np.ones(30, bool), folds)
         for texts in (plain, marked)
     )
-    where = (one["protocol"] == "cv") & (one["repeat"] == 0) & (one["fold"] == 1)
+    test = one["inner_fold"] == predictions.TEST
+    where = test & (one["protocol"] == "cv") & (one["repeat"] == 0) & (one["fold"] == 1)
     np.testing.assert_array_equal(
         predictions.probabilities(one[where]), predictions.probabilities(two[where])
     )
-    elsewhere = (one["protocol"] == "cv") & (one["repeat"] == 0) & (one["fold"] == 0)
+    elsewhere = test & (one["protocol"] == "cv") & (one["repeat"] == 0) & (one["fold"] == 0)
     assert not np.array_equal(
         predictions.probabilities(one[elsewhere]), predictions.probabilities(two[elsewhere])
     )
@@ -175,12 +296,12 @@ def test_the_fitted_vocabulary_is_the_training_parts(folds):
     texts = np.array([f"shared word{i:02d}" for i in range(30)], object)
     estimator = Recorder(model.estimator().steps)
     predictions.out_of_fold(estimator, texts, np.ones(30, bool), folds)
-    assert len(vocabularies) == 7
+    assert len(vocabularies) == 13
     for known, tested in vocabularies:
         assert known & tested == {"shared"}
 
 
-# -------------------------------------------------------------------------------------- alignment and fusion
+# ------------------------------------------------------------------------------------------------- alignment
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +326,7 @@ def test_align_follows_a_shuffled_reference(models):
     first, second = models
     reference = first.sample(frac=1, random_state=0)
     aligned = predictions.align(second, reference, "picture", "text")
-    keys = ["protocol", "repeat", "fold", "product_id"]
+    keys = predictions.KEYS
     pd.testing.assert_frame_equal(
         aligned[keys].reset_index(drop=True), reference[keys].reset_index(drop=True)
     )
@@ -225,7 +346,9 @@ def change(table, product, **values):
         (lambda table: table[(table["product_id"] != "p05") | (table["repeat"] == 0)], ["lacks p05"]),
         (lambda table: change(table, "p05", product_id="new"), ["lacks p05", "alone has new"]),
         (lambda table: pd.concat([table, table[table["product_id"] == "p05"]]), ["several for p05"]),
-        (lambda table: change(table, "p05", fold=2), ["folds"]),
+        (lambda table: change(table, "p05", fold=2), ["fold 2", "p05"]),
+        (lambda table: predictions.test_rows(table), ["lacks", "inner fold"]),
+        (lambda table: table[~((table["inner_fold"] == 2) & (table["product_id"] == "p29"))], ["lacks p29"]),
         (lambda table: table[table["repeat"] == 0], ["repeat 1"]),
         (lambda table: pd.concat([table, table[table["repeat"] == 1].assign(repeat=2)]), ["repeat 2"]),
         (lambda table: table.rename(columns={"p_bee": "p_wasp"}), ["wasp"]),
@@ -233,6 +356,7 @@ def change(table, product, **values):
     ],
     ids=[
         *("product lacks", "product lacks once", "other product", "product doubled", "other fold"),
+        *("no inner rows", "inner row lacks"),
         *("repeat lacks", "repeat more", "other categories", "other label"),
     ],
 )
@@ -242,46 +366,3 @@ def test_predictions_that_do_not_fit_are_an_error_that_says_why(models, spoil, t
     with pytest.raises(AisleError) as error:
         predictions.align(spoil(second), first, "picture", "text")
     assert all(part in str(error.value) for part in ["picture", *told]), str(error.value)
-
-
-@pytest.mark.parametrize(("weight", "expected"), [(0, 0), (1, 1)])
-def test_the_weight_at_its_ends_is_one_model_alone(models, weight, expected):
-    fused = fusion.fuse(*models, weight)
-    both = models[0]["available"] & models[1]["available"]
-    alone = models[expected]
-    np.testing.assert_allclose(
-        predictions.probabilities(fused)[both], predictions.probabilities(alone)[both], atol=1e-9
-    )
-
-
-def test_fusion_is_the_weighted_geometric_mean(models):
-    fused = fusion.fuse(*models, 0.3)
-    row = int(np.flatnonzero(models[0]["product_id"] == "p10")[0])
-    one, two = (predictions.probabilities(model)[row] for model in models)
-    expected = one**0.7 * two**0.3
-    np.testing.assert_allclose(predictions.probabilities(fused)[row], expected / expected.sum())
-    np.testing.assert_allclose(predictions.probabilities(fused).sum(axis=1), 1)
-
-
-def test_where_one_input_is_missing_the_other_decides_alone(models):
-    text, picture = models
-    for weight in (0.0, 0.4, 1.0):
-        fused = fusion.fuse(text, picture, weight)
-        rows = fused["product_id"] == "p04"
-        np.testing.assert_allclose(
-            predictions.probabilities(fused)[rows], predictions.probabilities(text)[rows], atol=1e-9
-        )
-        swapped = fusion.fuse(picture, text, weight)
-        np.testing.assert_allclose(
-            predictions.probabilities(swapped)[rows], predictions.probabilities(text)[rows], atol=1e-9
-        )
-    assert fused.loc[rows, "available"].all()
-    assert not fused.loc[fused["product_id"] == "p03", "available"].any()
-
-
-def test_fusion_survives_probability_0(models):
-    text, picture = (model.copy() for model in models)
-    text.loc[0, ["p_ant", "p_bee", "p_cow"]] = [1.0, 0.0, 0.0]
-    picture.loc[0, ["p_ant", "p_bee", "p_cow"]] = [0.0, 1.0, 0.0]
-    fused = predictions.probabilities(fusion.fuse(text, picture, 0.5))[0]
-    np.testing.assert_allclose(fused, [0.5, 0.5, 0], atol=1e-5)

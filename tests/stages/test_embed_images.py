@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aisle import cache, features, tables
+from aisle import cache, features, recipes, tables
 from aisle.encoders.image import visual_words
 from aisle.encoders.image.descriptors import Encoder
 from aisle.encoders.registry import EncoderParams
@@ -108,6 +108,11 @@ def test_the_feature_file(built):
     data = features.read(built.root / "features/image/descriptors.parquet")
     assert data.vectors.shape == (60, 194) and data.available.all()
     assert {"encoder": "descriptors", "weights": "none", "catalogue": "tiny"}.items() <= data.metadata.items()
+    entry = built.params["encoders"]["image"]["descriptors"]
+    recipe = recipes.loads(data.metadata["recipe"])
+    assert recipe == recipes.VectorRecipe(modality="image", learned=False, **entry)
+    assert recipes.modalities(recipe) == {"image"}
+    assert embed_images.registry.learns("image", EncoderParams(encoder="visual_words", weights="none"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aisle import features, tables
+from aisle import features, recipes, tables
 from aisle.errors import AisleError
 from stages import embed_text
 
@@ -85,6 +85,24 @@ def test_the_feature_file(built):
     assert {"encoder": "tfidf", "weights": "none", "catalogue": "tiny"}.items() <= data.metadata.items()
     assert int(data.metadata["dimension"]) == data.vectors.shape[1] <= 2000
     np.testing.assert_allclose(np.linalg.norm(data.vectors, axis=1), 1, rtol=1e-5)
+    entry = built.params["encoders"]["text"]["tfidf"]
+    recipe = recipes.loads(data.metadata["recipe"])
+    assert recipe == recipes.VectorRecipe(modality="text", learned=True, **entry)
+    assert recipes.modalities(recipe) == {"text"} and recipes.vectors(recipe) == [recipe]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "weights", "learned"),
+    [
+        ("bow", "none", True),
+        ("word2vec", "none", True),
+        ("transformer", "minilm", False),
+        ("use", "use", False),
+    ],
+)
+def test_an_encoder_says_whether_it_learns_from_the_catalogue(encoder, weights, learned):
+    entry = params(encoder=encoder, weights=weights)
+    assert embed_text.registry.learns("text", entry) is learned
 
 
 class Lengths:

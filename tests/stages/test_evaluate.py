@@ -1,16 +1,24 @@
-"""stages/evaluate.py: scores of every model from its predictions file alone."""
+"""stages/evaluate.py: scores, tables and decisions of every model from its predictions alone."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
+from statsmodels.stats.multitest import multipletests
 
-from aisle import metrics, tables
+from aisle import calibration, evaluation, metrics, predictions, tables
+from stages import evaluate
 
-MODELS = ("text_floor", "descriptors", "late_fusion")
+MODELS = (
+    *("text_floor", "text_specifications", "descriptors"),
+    *("late_fusion", "voting", "stacking"),
+)
+SINGLE = MODELS[:3]
+TABLES = ("models", "per_class", "folds", "confusion", "reliability", "risk_coverage", "decisions", "review")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +32,8 @@ def models(built):
 
 
 def rows(table, protocol):
-    part = table[table["protocol"] == protocol]
+    part = predictions.test_rows(table)
+    part = part[part["protocol"] == protocol]
     return part, part["category"].to_numpy(str), metrics.predicted(part)
 
 
@@ -42,13 +51,47 @@ def test_scores_are_those_of_scikit_learn(found, models, name, protocol):
     assert scores["weighted_f1"] == pytest.approx(f1_score(true, said, average="weighted"), abs=1e-6)
     for score in ("accuracy", "macro_f1", "micro_f1", "weighted_f1"):
         assert scores[f"{score}_low"] <= scores[score] <= scores[f"{score}_high"]
-    assert scores["coverage"] == 1 and scores["accuracy_with_input"] == scores["accuracy"]
+    assert scores["input_share"] == 1 and scores["accuracy_with_input"] == scores["accuracy"]
     assert ("accuracy_sd" in scores) == (protocol == "cv")
 
 
 def test_the_floor_has_no_test_against_itself(found):
     assert list(found) == ["catalogue", *MODELS]
     assert not any(key.startswith("cv_gain") or "mcnemar" in key for key in found["text_floor"])
+
+
+def test_every_model_but_the_best_single_is_tested_against_it(found):
+    best = max(SINGLE, key=lambda name: found[name]["cv_accuracy"])
+    tested = [name for name in MODELS if "cv_over_single" in found[name]]
+    assert tested == [name for name in MODELS if name != best]
+    for name in tested:
+        expected = found[name]["cv_accuracy"] - found[best]["cv_accuracy"]
+        assert found[name]["cv_over_single"] == pytest.approx(expected, abs=2e-6)  # folds of equal size
+
+
+@pytest.mark.parametrize("key", ["cv_gain", "cv_over_single"])
+def test_p_is_corrected_for_the_number_of_models(found, key):
+    compared = [found[name] for name in MODELS if key in found[name]]
+    assert len(compared) == len(MODELS) - 1
+    expected = multipletests([each[f"{key}_p"] for each in compared], method="holm")[1]
+    np.testing.assert_allclose([each[f"{key}_p_holm"] for each in compared], expected, atol=5e-6)
+
+
+def test_metrics_are_flat_scalars(found):
+    for name in MODELS:
+        assert not [key for key, value in found[name].items() if isinstance(value, dict | list)]
+        assert all(f"cv_{key}" in found[name] and f"holdout_{key}" in found[name] for key in SCORES)
+        assert found[name]["weights"] == "none"
+
+
+SCORES = [
+    *("top3", "nll", "nll_calibrated", "ece", "ece_calibrated", "temperature", "accuracy_level_1"),
+    *("recall_level_2", "coverage_at_target_error", "error_at_coverage"),
+]
+
+
+def test_models_without_seeds_have_no_seed_scores(built):
+    assert json.loads((built.root / "metrics/seeds.json").read_text()) == {"catalogue": "tiny"}
 
 
 @pytest.mark.parametrize("name", MODELS[1:])
@@ -77,7 +120,7 @@ def test_the_paired_tests(found, models, name):
 @pytest.mark.parametrize("protocol", ["cv", "holdout"])
 def test_scores_per_class(built, models, protocol):
     table = pd.read_csv(built.root / "reports/evaluation/per_class.csv")
-    assert len(table) == 3 * 2 * 3
+    assert len(table) == len(MODELS) * 2 * 3
     for name in MODELS:
         _, true, said = rows(models[name], protocol)
         part = table[(table["model"] == name) & (table["protocol"] == protocol)]
@@ -102,18 +145,185 @@ def test_fold_scores_and_confusion(built, models):
         assert right == pytest.approx((true == said).sum() / 2)
 
 
+def read(built, name):
+    return tables.read_csv(built.root / f"reports/evaluation/{name}.csv")
+
+
+def test_the_folder_holds_these_tables_and_each_names_the_catalogue(built):
+    paths = sorted((built.root / "reports/evaluation").iterdir())
+    assert [path.name for path in paths] == sorted(f"{name}.csv" for name in TABLES)
+    for path in paths:
+        assert set(pd.read_csv(path)["catalogue"]) == {"tiny"}
+
+
+def test_the_table_of_models(built):
+    table = read(built, "models").set_index("model")
+    assert list(table.index) == list(MODELS)
+    params = built.params["classifiers"] | built.params["fusions"]
+    assert table["title"].to_dict() == {name: params[name]["title"] for name in MODELS}
+    assert table["modalities"].to_dict() == dict.fromkeys(MODELS, "image+text") | {
+        "text_floor": "text",
+        "text_specifications": "text",
+        "descriptors": "image",
+    }
+    assert set(table["weights"]) == {"none"} and set(table["seeds"]) == {1}
+
+
+def prepared(models, name, built):
+    """Return a model as the library prepares it."""
+    params = metrics.EvaluationParams(**built.params["evaluation"])
+    return evaluation.prepare("", ["text"], "none", {-1: models[name]}, params)
+
+
+def test_reliability_adds_up_to_the_calibration_error(built, found):
+    table = read(built, "reliability")
+    assert set(table["model"]) == set(MODELS)
+    for (name, state), part in table.groupby(["model", "probabilities"]):
+        assert part["share"].sum() == pytest.approx(1)
+        error = (part["share"] * (part["confidence"] - part["accuracy"]).abs()).sum()
+        key = {"raw": "cv_ece", "calibrated": "cv_ece_calibrated"}[state]
+        assert error == pytest.approx(found[name][key], abs=1e-5), (name, state)
+
+
+def test_the_risk_coverage_curve_ends_at_the_error_of_all(built, found):
+    table = read(built, "risk_coverage")
+    for name in MODELS:
+        part = table[table["model"] == name]
+        assert part["coverage"].is_monotonic_increasing and part["coverage"].iloc[-1] == 1
+        assert part["error"].iloc[-1] == pytest.approx(1 - found[name]["cv_accuracy"], abs=1e-6)
+
+
+def test_decisions_for_new_products(built, models, found):
+    table = read(built, "decisions").set_index("model").astype(float, errors="ignore")
+    assert list(table.index) == list(MODELS)
+    assert set(table["target_error"].astype(float)) == {built.params["evaluation"]["target_error"]}
+    for name in MODELS:
+        row = table.loc[name]
+        part, true, _ = rows(models[name], "cv")
+        values = predictions.probabilities(part)
+        temperature = calibration.fit_temperature(values, calibration.true_index(part))
+        assert float(row["temperature"]) == pytest.approx(temperature)
+        assert float(row["coverage"]) == pytest.approx(found[name]["cv_coverage_at_target_error"], abs=1e-6)
+        assert float(row["error"]) == pytest.approx(found[name]["cv_error_at_coverage"], abs=1e-6)
+        scaled = calibration.scale(values, temperature)
+        certain = scaled.max(axis=1) >= float(row["threshold"]) - 1e-9
+        wrong = np.array(predictions.categories(part))[scaled.argmax(axis=1)] != true
+        assert wrong[certain].sum() <= 0.01 * certain.sum()
+
+
+def test_the_review_list_is_the_best_models(built, models, found):
+    table = read(built, "review")
+    best = max(MODELS, key=lambda name: found[name]["cv_accuracy"])
+    assert set(table["model"]) == {best} and len(table)
+    assert table["confidence"].astype(float).is_monotonic_increasing
+    titles = tables.read(built.root / "data/products.parquet").set_index("product_id")["title"]
+    assert (titles[table["product_id"]].to_numpy() == table["title"]).all()
+    decided = prepared(models, best, built).decided
+    automatic = decided[decided["protocol"] == "cv"].groupby("product_id")["automatic"].mean()
+    assert set(table["product_id"]) == set(automatic.index[automatic < 0.5])
+
+
+@pytest.fixture(scope="module")
+def run(built, models):
+    """Return a function that runs the stage's `run` on models by name, each of seeds."""
+    folds = tables.read(built.root / "data/folds.parquet")
+    products = tables.read(built.root / "data/products.parquet")
+    params = metrics.EvaluationParams(**built.params["evaluation"])
+    floor = {"text_floor": {evaluation.NO_SEED: models["text_floor"]}}
+
+    def run(**others):
+        return evaluate.run(floor | others, folds, products, params)
+
+    return run
+
+
+def labelled(table, **attrs):
+    table = table.copy()
+    table.attrs.update(attrs)
+    return table
+
+
+def test_a_model_of_several_seeds(run, models, found):
+    seeds = {0: models["descriptors"], 1: models["text_specifications"]}
+    scores, by_seed, made = run(several=seeds, one={5: models["descriptors"]})
+    assert list(by_seed) == ["several"]
+    accuracies = [found[name]["cv_accuracy"] for name in ("descriptors", "text_specifications")]
+    assert by_seed["several"]["cv_accuracy_seed_0"] == pytest.approx(accuracies[0], abs=1e-6)
+    assert by_seed["several"]["cv_accuracy"] == pytest.approx(np.mean(accuracies), abs=1e-6)
+    assert scores["several"]["cv_accuracy"] == pytest.approx(np.mean(accuracies), abs=1e-6)
+    assert made["models"].set_index("model")["seeds"].to_dict() == {"text_floor": 1, "several": 2, "one": 1}
+    confusion = made["confusion"].query("model == 'several'")
+    assert confusion["products"].sum() == pytest.approx(60)
+    assert len(made["folds"].query("model == 'several'")) == 20
+
+
+def test_a_model_of_the_hold_out_alone(run, models):
+    table = models["descriptors"]
+    scores, _, made = run(slow={-1: table[table["protocol"] == "holdout"]})
+    assert not [key for key in scores["slow"] if key.startswith("cv_")]
+    assert "holdout_accuracy" in scores["slow"] and "holdout_mcnemar_p" in scores["slow"]
+    for name in ("folds", "confusion", "reliability", "risk_coverage"):
+        assert "slow" not in set(made[name]["model"]), name
+    assert set(made["per_class"].query("model == 'slow'")["protocol"]) == {"holdout"}
+    assert made["decisions"].set_index("model").loc["slow", "protocol"] == "holdout"
+
+
+def test_a_model_without_its_weights_is_listed_and_has_no_score(run, models):
+    table = labelled(models["descriptors"], weights="not available", title="Lost")
+    scores, _, made = run(lost={-1: table})
+    assert scores["lost"] == {"weights": "not available"}
+    listed = made["models"].set_index("model").loc["lost"]
+    assert (listed["title"], listed["weights"], listed["modalities"]) == ("Lost", "not available", "image")
+    for name in set(TABLES) - {"models"}:
+        assert "lost" not in set(made[name]["model"]), name
+
+
+def test_an_untrained_model_is_never_the_best_nor_the_reference(run, models):
+    perfect = models["descriptors"].copy()
+    for name in predictions.categories(perfect):
+        perfect[f"p_{name}"] = np.where(perfect["category"] == name, 0.9, 0.05)
+    scores, _, made = run(drawn={-1: labelled(perfect, weights="untrained")})
+    assert scores["drawn"]["cv_accuracy"] == 1 and scores["drawn"]["weights"] == "untrained"
+    assert set(made["review"]["model"]) == {"text_floor"}
+    assert "cv_over_single" in scores["drawn"] and "cv_over_single" not in scores["text_floor"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "left over"])
+def test_the_folder_must_hold_what_the_params_name(built, tmp_path, capsys, damage):
+    shutil.copytree(built.root / "predictions", tmp_path / "predictions")
+    path = tmp_path / "predictions/voting.parquet"
+    path.unlink() if damage == "missing" else path.rename(path.with_name("voted.parquet"))
+    with pytest.raises(SystemExit) as stop:
+        built.run(
+            "evaluate", predictions=tmp_path / "predictions", metrics=tmp_path / "m", tables=tmp_path / "t"
+        )
+    assert stop.value.code == 2
+    assert ("voting" if damage == "missing" else "voted") + ".parquet" in capsys.readouterr().err
+
+
+def test_the_same_bytes_again(built, tmp_path):
+    built.run("evaluate", metrics=tmp_path / "m", seed_metrics=tmp_path / "s", tables=tmp_path / "evaluation")
+    assert (tmp_path / "m").read_bytes() == (built.root / "metrics/models.json").read_bytes()
+    for name in TABLES:
+        old = built.root / f"reports/evaluation/{name}.csv"
+        assert (tmp_path / f"evaluation/{name}.csv").read_bytes() == old.read_bytes(), name
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"floor": "flor"}, ["evaluation.floor", "'flor'", "text_floor"]),
         ({"confidence": 95}, ["evaluation.confidence", "95"]),
         ({"n_bootstrap": 3}, ["evaluation.n_bootstrap"]),
+        ({"target_error": 0}, ["evaluation.target_error"]),
+        ({"target_error": 1.5}, ["evaluation.target_error", "1.5"]),
+        ({"n_bins": 1}, ["evaluation.n_bins"]),
     ],
 )
 def test_wrong_params_are_a_clear_error(built, tmp_path, capsys, change, told):
     workspace = built.with_params(tmp_path, lambda params: params["evaluation"].update(change))
     with pytest.raises(SystemExit) as stop:
-        workspace.run("evaluate", metrics=tmp_path / "models.json")
+        workspace.run("evaluate", metrics=tmp_path / "models.json", tables=tmp_path / "tables")
     written = capsys.readouterr().err
     assert stop.value.code == 2 and len(written.splitlines()) == 1
     assert all(part in written for part in told), written

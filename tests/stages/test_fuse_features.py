@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aisle import features
+from aisle import features, recipes
 from aisle.errors import AisleError
 from aisle.weights import combined
 from stages import fuse_features
@@ -11,8 +11,15 @@ from stages import fuse_features
 NAN = np.nan
 
 
-def made(ids, vectors, weights="none", encoder="e"):
+def recipe(encoder="e", modality="text"):
+    return recipes.VectorRecipe(
+        modality=modality, encoder=encoder, weights="none", options={"n": 3}, learned=False
+    )
+
+
+def made(ids, vectors, weights="none", encoder="e", modality="text"):
     metadata = {"encoder": encoder, "weights": weights, "catalogue": "tiny"}
+    metadata["recipe"] = recipe(encoder, modality).model_dump_json()
     return features.Features(ids, np.array(vectors, np.float32), metadata)
 
 
@@ -24,7 +31,7 @@ def text():
 @pytest.fixture
 def picture():
     """Return pictures of the same products in another order."""
-    return made(["d", "c", "b", "a"], [[NAN] * 3, [0, 0, 5], [NAN] * 3, [0, 7, 0]], encoder="pixels")
+    return made(["d", "c", "b", "a"], [[NAN] * 3, [0, 0, 5], [NAN] * 3, [0, 7, 0]], "none", "pixels", "image")
 
 
 def run(text, picture, weight):
@@ -42,7 +49,16 @@ def test_by_hand(text, picture):
     ]
     np.testing.assert_allclose(fused.vectors, expected, rtol=1e-6)
     assert fused.product_ids == ["a", "b", "c", "d"] and fused.vectors.dtype == np.float32
-    assert fused.metadata == {"encoder": "words+pixels", "weights": "none", "catalogue": "tiny"}
+    expected_recipe = recipes.FusedRecipe(
+        text=recipe("words"), picture=recipe("pixels", "image"), picture_weight=0.36
+    )
+    assert recipes.loads(fused.metadata.pop("recipe")) == expected_recipe
+    assert fused.metadata == {
+        "encoder": "words+pixels",
+        "weights": "none",
+        "catalogue": "tiny",
+        "parts": "2,3",
+    }
 
 
 @pytest.mark.parametrize("weight", [0, 0.25, 1])
@@ -90,6 +106,11 @@ def test_the_file(built, tmp_path):
     assert fused.product_ids == tfidf.product_ids and fused.available.all()
     assert fused.metadata["encoder"] == "tfidf+descriptors" and fused.metadata["catalogue"] == "tiny"
     np.testing.assert_allclose(np.linalg.norm(fused.vectors, axis=1), 1, rtol=1e-5)
+    made_of = recipes.loads(fused.metadata["recipe"])
+    assert made_of.text == recipes.loads(tfidf.metadata["recipe"]) and made_of.text.learned
+    assert made_of.picture.encoder == "descriptors" and not made_of.picture.learned
+    assert made_of.picture_weight == built.params["fused_sets"]["text_picture"]["picture_weight"]
+    assert recipes.modalities(made_of) == {"text", "image"}
     built.run("fuse_features", "text_picture", output=tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 

@@ -85,18 +85,30 @@ def test_without_pictures_descriptors_are_the_training_shares(pictureless):
     assert not guess["available"].any()
     np.testing.assert_allclose(predictions.probabilities(guess), 1 / 3, atol=0.05)
     models = read(workspace, "models.json")
-    assert models["descriptors"]["cv_coverage"] == models["descriptors"]["holdout_coverage"] == 0
+    assert models["descriptors"]["cv_input_share"] == models["descriptors"]["holdout_input_share"] == 0
     assert models["descriptors"]["cv_accuracy_with_input"] is None
 
 
-def test_without_pictures_the_fusion_is_the_text(pictureless):
+def test_without_pictures_the_fusion_is_that_of_the_texts(pictureless):
+    """The weighted mean with the weights that the two models of texts have among themselves."""
     _, workspace = pictureless
-    text, fused = (
-        tables.read(workspace.root / f"predictions/{name}.parquet") for name in ("text_floor", "late_fusion")
+    first, second, fused = (
+        tables.read(workspace.root / f"predictions/{name}.parquet")
+        for name in ("text_floor", "text_specifications", "late_fusion")
     )
-    np.testing.assert_allclose(predictions.probabilities(fused), predictions.probabilities(text), atol=1e-6)
-    fusion = read(workspace, "models.json")["late_fusion"]
-    assert fusion["cv_gain"] == 0 and fusion["cv_gain_p"] == 1 and fusion["holdout_mcnemar_p"] == 1
+    logs = [np.log(predictions.probabilities(table)) for table in (first, second, fused)]
+    one, two, both = (each - each.mean(axis=1, keepdims=True) for each in logs)
+    for _, rows in fused.groupby(["protocol", "repeat", "fold", "inner_fold"]).indices.items():
+        weights, residual, *_ = np.linalg.lstsq(
+            np.stack([one[rows].ravel(), two[rows].ravel()], axis=1), both[rows].ravel()
+        )
+        assert weights.sum() == pytest.approx(1, abs=1e-3) and (weights > -1e-6).all()
+        assert residual.sum() < 1e-6
+    models = read(workspace, "models.json")
+    assert models["late_fusion"]["cv_input_share"] == 1
+    assert models["late_fusion"]["products_without_picture"] == 60
+    assert models["late_fusion"]["cv_accuracy_without_picture"] == models["late_fusion"]["cv_accuracy"]
+    assert "products_without_text" not in models["late_fusion"]
 
 
 def test_without_pictures_the_report_is_written(pictureless):
@@ -119,8 +131,9 @@ def test_without_pictures_the_report_is_written(pictureless):
 def test_poor_texts_give_results(make_workspace, edit):
     workspace = make_workspace(edit).run_all()
     models = read(workspace, "models.json")
-    assert set(models) == {"catalogue", "text_floor", "descriptors", "late_fusion"}
-    assert 0 <= models["text_floor"]["cv_accuracy"] <= 1 and models["text_floor"]["cv_coverage"] == 1
+    names = (*workspace.params["classifiers"], *workspace.params["fusions"])
+    assert set(models) == {"catalogue", *names}
+    assert 0 <= models["text_floor"]["cv_accuracy"] <= 1 and models["text_floor"]["cv_input_share"] == 1
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -180,5 +193,6 @@ def test_few_pictures_and_the_repositorys_own_components(make_workspace, repo):
     workspace.set(workspace.params)
     workspace.run_all()
     models = read(workspace, "models.json")
-    assert models["descriptors"]["cv_coverage"] == 0.25
+    assert models["descriptors"]["cv_input_share"] == 0.25
+    assert models["stacking"]["products_without_picture"] == 45
     assert models["descriptors"]["cv_accuracy_with_input"] > 0.5

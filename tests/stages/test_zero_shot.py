@@ -3,9 +3,10 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from aisle import features, tables, weights
+from aisle import evaluation, features, predictions, tables, weights
 from aisle.report.results import Results
 from aisle.zero_shot import ZeroShot, prompt_vectors
 from stages import evaluate, zero_shot
@@ -54,12 +55,23 @@ def test_probabilities_are_those_of_the_scaled_cosines():
 
 def test_every_product_with_a_picture_gets_its_nearest_category(pictures, folds):
     table = zero_shot.run(pictures, folds, PARAMS, PRETRAINED, Letters())
-    cv = table[(table["protocol"] == "cv") & (table["repeat"] == 0)].set_index("product_id")
+    cv = table[(table["protocol"] == "cv") & (table["repeat"] == 0)]
+    cv = predictions.test_rows(cv).set_index("product_id")
     names = ["Clocks", "Lamps", "Mugs"]
     best = cv[[f"p_{name}" for name in names]].to_numpy().argmax(1)
     right = np.array(names)[best] == cv["category"].to_numpy(str)
     lost = pictures.product_ids[2]
     assert right[cv.index != lost].all() and not cv.loc[lost, "available"]
+
+
+def test_it_has_the_rows_of_any_model(built, pictures, folds):
+    """Inner rows too, so that it can be calibrated and fused; where there is a picture they do not differ."""
+    table = zero_shot.run(pictures, folds, PARAMS, PRETRAINED, Letters())
+    floor = tables.read(built.root / "predictions/text_floor.parquet")
+    keys = [*predictions.KEYS, "category"]
+    assert (table[keys].to_numpy() == floor[keys].to_numpy()).all()
+    seen = table[table["product_id"] != pictures.product_ids[2]]
+    assert (seen.groupby("product_id")["p_Clocks"].nunique() == 1).all()
 
 
 def test_without_weights_there_is_a_row_and_no_figure(built, folds, tmp_path):
@@ -68,14 +80,21 @@ def test_without_weights_there_is_a_row_and_no_figure(built, folds, tmp_path):
     nothing = features.Features(ids, np.full((len(ids), 1), np.nan, np.float32), {})
     table = zero_shot.run(nothing, folds, PARAMS, absent, None)
     assert not table["available"].any()
-    tables.write(table, tmp_path / "p.parquet", "tiny", weights=weights.ABSENT)
+    attrs = {"weights": weights.ABSENT, "modalities": "image", "title": "CLIP"}
+    tables.write(table, tmp_path / "p.parquet", "tiny", **attrs)
     read = tables.read(tmp_path / "p.parquet")
-    assert read.attrs == {"catalogue": "tiny", "weights": weights.ABSENT}
+    assert read.attrs == {"catalogue": "tiny", **attrs}
     floor = tables.read(built.root / "predictions/text_floor.parquet")
-    params = evaluate.metrics.EvaluationParams(floor="text_floor", confidence=0.95, n_bootstrap=100, seed=0)
-    found, classes, scores, confusion = evaluate.run({"text_floor": floor, "clip": read}, folds, params)
+    params = evaluate.metrics.EvaluationParams(
+        floor="text_floor", confidence=0.95, n_bootstrap=100, seed=0, target_error=0.01, n_bins=15
+    )
+    models = {"text_floor": {evaluation.NO_SEED: floor}, "clip": {evaluation.NO_SEED: read}}
+    products = tables.read(built.root / "data/products.parquet")
+    found, _, made = evaluate.run(models, folds, products, params)
     assert found["clip"] == {"weights": "not available"}
-    for each in (classes, scores, confusion):
+    listed = made.pop("models").set_index("model")
+    assert listed.loc["clip", ["title", "weights"]].tolist() == ["CLIP", "not available"]
+    for each in made.values():
         assert set(each["model"]) == {"text_floor"}
 
 
@@ -86,7 +105,8 @@ def test_untrained_weights_are_named_wherever_the_title_stands():
         "c": {"cv_accuracy": 0.5, "weights": weights.NONE},
     }
     empty = dict.fromkeys(field for field in Results.__dataclass_fields__)
-    results = Results(**empty | {"metrics": {"models": metrics}, "titles": {"a": "A", "b": "B", "c": "C"}})
+    models = pd.DataFrame({"model": ["a", "b", "c"], "title": ["A", "B", "C"]})
+    results = Results(**empty | {"metrics": {"models": metrics}, "tables": {"models": models}})
     assert results.title("a") == "A (untrained)" and list(results.models) == ["a", "c"]
     assert results.best == "c"
 

@@ -43,17 +43,15 @@ def results():
     return Results(
         catalogue="tiny",
         metrics={f"cluster/{name}": values for name, values in metrics.items()},
-        titles={},
         floor="",
         confidence=0.95,
+        target_error=0.01,
         products=products,
         rejects=EMPTY,
         text_statistics=EMPTY,
         clusters={name: points if values["ari"] else points[:0] for name, values in metrics.items()},
         cluster_tables={name: table if values["ari"] else EMPTY for name, values in metrics.items()},
-        per_class=EMPTY,
-        folds=EMPTY,
-        confusion=EMPTY,
+        tables={},
     )
 
 

@@ -1,0 +1,119 @@
+"""aisle/saved_models.py: a model folder survives, and predicts the same."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from aisle import fusion, recipes, saved_models
+from aisle.classifiers import ClassifierParams, create
+from aisle.errors import AisleError
+from aisle.saved_models import SavedModel
+
+RECIPE = recipes.FusedRecipe(
+    text=recipes.VectorRecipe(
+        modality="text",
+        encoder="transformer",
+        weights="minilm",
+        options={"precision": "fp32"},
+        fields=["description"],
+        form="raw",
+        learned=False,
+    ),
+    picture=recipes.VectorRecipe(modality="image", encoder="clip", weights="clip", learned=False),
+    picture_weight=0.25,
+)
+TEXTS = np.array([f"{kind}word thing{i % 4}" for i in range(20) for kind in ("ant", "bee")], object)
+LABELS = np.array(["ant", "bée"] * 20)
+
+
+def facts(**values):
+    known = {"name": "m", "title": "A model", "categories": ["ant", "bée"], "prior": [0.25, 0.75]}
+    return known | {"weights": "none"} | values
+
+
+def estimator(classifier):
+    text = {"fields": ["title"], "form": "clean"}
+    options = {"feature_linear": {"n_components": 5}, "feature_svm": {}}.get(classifier, text)
+    return create(ClassifierParams(title="", classifier=classifier, input="", options=options)).estimator()
+
+
+@pytest.mark.parametrize("classifier", ["text_linear", "text_svm", "feature_linear", "feature_svm"])
+def test_a_model_that_was_read_predicts_the_same(tmp_path, classifier):
+    X = TEXTS if classifier.startswith("text") else np.random.default_rng(0).normal(size=(40, 12))
+    fitted = estimator(classifier).fit(X, LABELS)
+    saved_models.write(SavedModel(**facts(estimator=fitted, recipe=RECIPE)), tmp_path / "new" / "m")
+    read = saved_models.read(tmp_path / "new" / "m")
+    assert read.available
+    np.testing.assert_array_equal(read.estimator.predict_proba(X), fitted.predict_proba(X))
+    assert list(read.estimator.classes_) == ["ant", "bée"]
+
+
+@pytest.mark.parametrize("method", ["log_mean", "vote", "stack"])
+def test_a_fusion_that_was_read_combines_the_same(tmp_path, method):
+    rng = np.random.default_rng(0)
+    each, available = rng.dirichlet(np.ones(3), (40, 3)), rng.random((40, 3)) < 0.9
+    fitted = fusion.create(method, {}).fit(each, available, rng.integers(0, 3, 40))
+    saved_models.write(SavedModel(**facts(estimator=fitted, members=list("abc"))), tmp_path / "m")
+    read = saved_models.read(tmp_path / "m")
+    assert read.members == list("abc") and read.recipe is None
+    np.testing.assert_array_equal(read.estimator.combine(each, available), fitted.combine(each, available))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [None, RECIPE, RECIPE.text, recipes.TextRecipe(fields=["title", "description"], form="clean")],
+    ids=["none", "fused", "vector", "text"],
+)
+def test_what_is_said_of_a_model_survives(tmp_path, recipe):
+    model = SavedModel(**facts(recipe=recipe))
+    saved_models.write(model, tmp_path / "m")
+    assert saved_models.read(tmp_path / "m") == model and not model.available
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["model.json"]
+
+
+def test_the_description_is_read_by_people_and_other_programs(tmp_path):
+    saved_models.write(SavedModel(**facts(recipe=RECIPE, weights="12ab")), tmp_path / "m")
+    found = json.loads((tmp_path / "m" / "model.json").read_text(encoding="utf-8"))
+    assert found["categories"] == ["ant", "bée"] and found["prior"] == [0.25, 0.75]
+    assert found["recipe"]["kind"] == "fused" and found["recipe"]["text"]["encoder"] == "transformer"
+    assert (found["name"], found["title"], found["weights"], found["members"]) == ("m", "A model", "12ab", [])
+    assert "estimator" not in found
+    assert "bée" in (tmp_path / "m" / "model.json").read_text(encoding="utf-8")
+
+
+def test_the_same_model_is_the_same_bytes(tmp_path):
+    for name in "ab":
+        fitted = estimator("text_linear").fit(TEXTS, LABELS)
+        saved_models.write(SavedModel(**facts(estimator=fitted)), tmp_path / name)
+    for file in ("model.json", "estimator.joblib"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+class Uncopied(LogisticRegression):
+    """An estimator that must not be copied in memory, as a large network or one with a lock."""
+
+    def __deepcopy__(self, memo):  # noqa: D105
+        raise AssertionError("copied")
+
+
+def test_an_estimator_is_not_copied_to_be_described(tmp_path):
+    saved_models.write(SavedModel(**facts(estimator=Uncopied())), tmp_path / "m")
+    assert isinstance(saved_models.read(tmp_path / "m").estimator, Uncopied)
+
+
+def test_an_older_estimator_does_not_stay(tmp_path):
+    saved_models.write(SavedModel(**facts(estimator=LogisticRegression())), tmp_path / "m")
+    saved_models.write(SavedModel(**facts()), tmp_path / "m")
+    assert saved_models.read(tmp_path / "m").estimator is None
+
+
+def test_without_its_weights_a_model_cannot_predict():
+    model = SavedModel(**facts(weights="not available", estimator=LogisticRegression()))
+    assert not model.available
+
+
+def test_what_is_no_model_folder_is_named(tmp_path):
+    with pytest.raises(AisleError, match=r"nothing must be a model folder; it has no model\.json"):
+        saved_models.read(tmp_path / "nothing")
