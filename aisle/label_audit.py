@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: confident learning on out-of-fold probabilities, ranked for a person to check."""
+"""Labels that are probably wrong: confident learning on out-of-fold probabilities, ranked for a person."""
 
 from typing import Any, Literal
 
@@ -108,8 +108,8 @@ def known(ranked: pd.DataFrame, errors: dict[str, str]) -> dict[str, Any]:
     -------
     dict
         known_errors (k, how many), precision and recall of what is flagged, recall_at_known (share of them
-        among the first k; the precision of the first k is the same number), suggestion_accuracy (share of them
-        for which the right category is suggested). Empty if no such product is in the catalogue.
+        among the first k; the precision of the first k is the same number), suggestion_accuracy (share of
+        them for which the right category is suggested). Empty if no such product is in the catalogue.
 
     Raises
     ------

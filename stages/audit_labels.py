@@ -59,9 +59,7 @@ def main() -> None:
     ranked, metrics = pd.DataFrame(columns=label_audit.COLUMNS), dict[str, Any](model=params.model)
     if weights != ABSENT:
         products = tables.read(args.products, ["product_id", "title"])
-        ranked, metrics = run(
-            predictions, products, tables.read(args.folds, ["product_id", "group"]), params
-        )
+        ranked, metrics = run(predictions, products, tables.read(args.folds, ["product_id", "group"]), params)
     label = predictions.attrs["catalogue"]
     tables.write_csv(ranked, args.output, label)
     tables.write_metrics(metrics | {"weights": kind(weights)}, args.metrics, label)
