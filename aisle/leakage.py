@@ -15,6 +15,7 @@ from aisle import tables
 from aisle.errors import AisleError, some
 from aisle.metrics import corrected_t_test
 from aisle.params import Section
+from aisle.predictions import repeats
 from aisle.text import clean
 
 FIELDS = ("title", "description", "specifications")
@@ -26,20 +27,13 @@ KINDS = {name: object if name in ("word", "suspected") else float for name in CO
 """Their types; `suspected` is empty where there is no limit."""
 
 
-class ComparedModel(Section):
-    """Section `leakage.models.<name>`: its classifier and input, as in `classifiers.<name>`."""
-
-    classifier: str
-    input: str
-
-
 class LeakageParams(Section):
     """Section `leakage`.
 
     Parameters
     ----------
     models
-        Compared with grouped and with ungrouped folds.
+        Compared with grouped and with ungrouped folds (`aisle.ungrouped.ComparedModel`).
     confidence
         Of the interval of a difference.
     max_optimism
@@ -57,7 +51,7 @@ class LeakageParams(Section):
         Share of the categories that may be named, or told by one word.
     """
 
-    models: dict[str, ComparedModel] = Field(min_length=1)
+    models: dict[str, dict[str, str]] = Field(min_length=1)
     confidence: float = Field(gt=0.5, lt=1)
     max_optimism: float = Field(ge=0, lt=1)
     max_pairs: int = Field(ge=0)
@@ -116,8 +110,8 @@ def across_folds(pairs: pd.DataFrame, folds: pd.DataFrame, params: LeakageParams
             "Run `dvc repro`."
         )
     rows, most = [], 0
-    for column in ["split", *(name for name in folds if name.startswith("cv_"))]:
-        left, right = (by_id.loc[side, column].to_numpy() for side in sides)
+    for column in ["split", *repeats(folds)]:
+        left, right = (side.map(by_id[column]).to_numpy() for side in sides)
         across = pd.Series(left != right, pairs.index)
         most = max(most, int(across.sum()))
         for kind, part in across.groupby(pairs["kind"]):
@@ -181,8 +175,8 @@ def category_paths(texts: pd.DataFrame, path: pd.Series, params: LeakageParams) 
     -------
     tuple
         A row per field and level (value: share of the products with that level whose text has its segment),
-        one per field for the whole path (of products with two levels or more), and `path_share` (the most of any
-        field), `path_suspected`.
+        one per field for the whole path (of products with two levels or more), and `path_share` (the most of
+        any field), `path_suspected`.
     """
     segments = [str(each).split(SEPARATOR) for each in path]
     deep = np.array([len(each) > 1 for each in segments])

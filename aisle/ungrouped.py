@@ -7,6 +7,14 @@ from sklearn.model_selection import StratifiedKFold
 
 from aisle import metrics, predictions
 from aisle.folds import FoldsParams
+from aisle.params import Section
+
+
+class ComparedModel(Section):
+    """Section `leakage.models.<name>`: its classifier and input, as in `classifiers.<name>`."""
+
+    classifier: str
+    input: str
 
 
 def ungrouped(folds: pd.DataFrame, params: FoldsParams) -> pd.DataFrame:
@@ -51,6 +59,6 @@ def compare(
     both = []
     for name, rows in (("grouped", predictions.test_rows(grouped)), ("ungrouped", table)):
         right = rows.assign(right=metrics.predicted(rows) == rows["category"].to_numpy(str))
-        folds_of = right[right["protocol"] == "cv"].groupby(["repeat", "fold"], as_index=False)
-        both.append(folds_of["right"].mean().rename(columns={"right": f"accuracy_{name}"}))
+        by_fold = right[right["protocol"] == "cv"].groupby(["repeat", "fold"])["right"]
+        both.append(by_fold.mean().rename(f"accuracy_{name}").reset_index())
     return both[0].merge(both[1], on=["repeat", "fold"], validate="one_to_one")

@@ -10,7 +10,6 @@ import pandas as pd
 from aisle import classifiers, cli, tables, ungrouped
 from aisle.errors import AisleError
 from aisle.folds import FoldsParams
-from aisle.leakage import ComparedModel
 from aisle.params import load_params
 from aisle.weights import ABSENT, kind
 
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("--classifier", required=True, help="entry of params.yaml: leakage.models")
     args = parser.parse_args()
     params = load_params(args.params, f"classifiers.{args.classifier}", classifiers.ClassifierParams)
-    compared = load_params(args.params, f"leakage.models.{args.classifier}", ComparedModel)
+    compared = load_params(args.params, f"leakage.models.{args.classifier}", ungrouped.ComparedModel)
     if (compared.classifier, compared.input) != (params.classifier, params.input):
         raise AisleError(
             f"leakage.models.{args.classifier} must have classifier and input as in `classifiers`: "

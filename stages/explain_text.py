@@ -2,9 +2,9 @@
 
 Inputs: the model folder and the predictions of the model that params.yaml: explain.text.model names;
 data/text.parquet; data/products.parquet (titles).
-Outputs: reports/shap_text.csv, one row per category and word that pushes towards it; reports/
-shap_text_examples.csv, one row per example product (right and wrong out of fold) and word. The model explained
-was fitted on all products; which examples are right or wrong was predicted out of fold.
+Outputs: reports/shap_text.csv, one row per category and word that pushes towards it;
+reports/shap_text_examples.csv, one row per example product (right and wrong out of fold) and word. The model
+explained was fitted on all products; which examples are right or wrong was predicted out of fold.
 """
 
 import pandas as pd

@@ -72,7 +72,7 @@ of the best of all; models with untrained weights aside.
 """
 
 
-WHOLE = ("columns", "category", "files")
+WHOLE = ("columns", "category", "files", "known_errors")
 """Mappings of params.yaml that a catalogue replaces, for one with another's keys would be neither."""
 
 

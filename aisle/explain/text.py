@@ -68,7 +68,11 @@ class LinearWords:
         import shap
 
         steps = [step for _, step in getattr(pipeline, "steps", [])]
-        if len(steps) != 2 or not hasattr(steps[0], "get_feature_names_out") or not hasattr(steps[1], "coef_"):
+        if (
+            len(steps) != 2
+            or not hasattr(steps[0], "get_feature_names_out")
+            or not hasattr(steps[1], "coef_")
+        ):
             raise AisleError(
                 f"explain.text.model must be TF-IDF and a linear model (text_linear), not {pipeline!r}"
             )
@@ -110,8 +114,8 @@ def category_words(explained: LinearWords, n_words: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        category, rank, word, mean_abs_shap (over all texts; the order), mean_shap_present (over the texts that
-        have the word; above 0, for it pushes towards the category), texts (how many have it).
+        category, rank, word, mean_abs_shap (over all texts; the order), mean_shap_present (over the texts
+        that have the word; above 0, for it pushes towards the category), texts (how many have it).
     """
     n, width = explained.matrix.shape
     total, signed = (np.zeros((width, len(explained.classes))) for _ in range(2))
@@ -197,8 +201,9 @@ def example_words(
         the predicted and of the true category. Order: the larger of the two, by size. Words of the text only.
     """
     place = {product: row for row, product in enumerate(product_ids)}
+    facts = [str(name) for name in chosen.columns]
     rows = []
-    for _, example in chosen.iterrows():
+    for example in chosen.to_dict("records"):
         row = np.array([place[example[tables.KEY]]])
         present = np.unique(explained.matrix[row].indices)
         values = explained.values(row)[0][present]
@@ -207,7 +212,7 @@ def example_words(
         table.insert(0, "word", explained.words[present])
         largest = table[["shap_predicted", "shap_true"]].abs().max(axis=1)
         best = table.assign(largest=largest).sort_values(["largest", "word"], ascending=[False, True])
-        best = best.drop(columns="largest")[:n_words].assign(**example.to_dict())
+        best = best.drop(columns="largest")[:n_words].assign(**{name: example[name] for name in facts})
         rows.append(best.assign(rank=np.arange(1, len(best) + 1)))
-    columns = [*chosen.columns, "rank", "word", "shap_predicted", "shap_true"]
-    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
+    result = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    return result.reindex(columns=[*facts, "rank", "word", "shap_predicted", "shap_true"])
