@@ -51,7 +51,7 @@ def test_an_audit_that_misses_says_so(built, tmp_path):
     """The labels are right: p05 and p30 are not found."""
     issues, metrics = audit(known(tmp_path, built, WRONG | {"p06": "Mugs"}), tmp_path)
     assert metrics["recall"] < 1 and metrics["recall_at_known"] < 1 and metrics["suggestion_accuracy"] < 1
-    assert not issues.set_index("product_id").loc["p06", "suggested"] == "Mugs"
+    assert issues.set_index("product_id").loc["p06", "suggested"] != "Mugs"
 
 
 def test_the_files_of_the_pipeline(built):
