@@ -42,8 +42,8 @@ class _Fit:
     targets: list[tuple[tuple[str, int, int, np.ndarray | int], np.ndarray]]
 
 
-def _fits(folds: pd.DataFrame) -> list[_Fit]:
-    """Return every fit.
+def _fits(folds: pd.DataFrame, inner_too: bool = True) -> list[_Fit]:
+    """Return every fit; those for test rows alone unless `inner_too`.
 
     A model that leaves out two folds, f and g, serves twice: for the test fold f its predictions of g are
     inner ones, and the other way round. So inner predictions cost n_splits * (n_splits - 1) / 2 fits a
@@ -52,7 +52,7 @@ def _fits(folds: pd.DataFrame) -> list[_Fit]:
     """
     split, columns = folds["split"].to_numpy(str), repeats(folds)
     holdout: list[Any] = [(("holdout", 0, 0, TEST), split == "test")]
-    if columns:
+    if columns and inner_too:
         inner = folds[columns[-1]].to_numpy()  # the first repeat shares the hold-out's seed
         holdout.append((("holdout", 0, 0, inner), split == "validation"))
     fits = [_Fit(split == "train", holdout)]
@@ -66,7 +66,7 @@ def _fits(folds: pd.DataFrame) -> list[_Fit]:
                 [(("cv", repeat, f, g), fold == g), (("cv", repeat, g, f), fold == f)],
             )
             for f, g in combinations(numbers, 2)
-            if ((fold != f) & (fold != g)).any()
+            if inner_too and ((fold != f) & (fold != g)).any()
         ]
     return fits
 
@@ -77,6 +77,7 @@ def out_of_fold(
     available: np.ndarray,
     folds: pd.DataFrame,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    inner: bool = True,
 ) -> pd.DataFrame:
     """Fit on each training part, predict its test part, under both protocols.
 
@@ -93,6 +94,8 @@ def out_of_fold(
         The table of data/folds.parquet.
     progress
         Wraps the list of fits, to show progress.
+    inner
+        Whether inner rows are wanted too: they cost two of three fits.
 
     Returns
     -------
@@ -104,16 +107,16 @@ def out_of_fold(
     categories = folds["category"].to_numpy(str)
     names = np.unique(categories)
     parts = []
-    for fit in progress(_fits(folds)):
+    for fit in progress(_fits(folds, inner)):
         where = np.logical_or.reduce([mask for _, mask in fit.targets])
         predicted = _predict(estimator, X, available, categories, fit.train, where)
-        for (protocol, repeat, fold, inner), mask in fit.targets:
+        for (protocol, repeat, fold, inner_fold), mask in fit.targets:
             rows = mask[where]
             part = folds.loc[mask, ["product_id", "category"]].assign(
                 protocol=protocol,
                 repeat=repeat,
                 fold=fold,
-                inner_fold=inner if isinstance(inner, int) else inner[mask],
+                inner_fold=inner_fold if isinstance(inner_fold, int) else inner_fold[mask],
                 available=available[mask],
             )
             parts.append(part.assign(**{name: values[rows] for name, values in predicted.items()}))

@@ -114,6 +114,11 @@ class Workspace:
         features = {"descriptors": "image", "text_picture": "fused"}.get(item, "text")
         fused = self.params["fused_sets"].get(item, {})
         fusion = self.params["fusions"].get(item, {})
+        members = {
+            flag: f"predictions/{name}.parquet"
+            for flag, name in zip(("first", "second", "third"), fusion.get("models", []), strict=False)
+        }
+        audited, words = self.params["label_audit"]["model"], self.params["explain"]["text"]["model"]
         encoder = (self.params["encoders"]["text"] | self.params["encoders"]["image"]).get(item, {})
         flags = {
             "ingest": {
@@ -173,13 +178,7 @@ class Workspace:
                 "model": f"models/{item}",
             },
             "fuse": {
-                **dict(
-                    zip(
-                        ("first", "second", "third"),
-                        (f"predictions/{name}.parquet" for name in fusion.get("models", [])),
-                        strict=False,
-                    )
-                ),
+                **members,
                 "output": f"predictions/{item}.parquet",
                 "model": f"models/{item}",
             },
@@ -196,6 +195,43 @@ class Workspace:
                 "metrics": "metrics/models.json",
                 "seed-metrics": "metrics/seeds.json",
                 "tables": "reports/evaluation",
+            },
+            "audit_labels": {
+                "predictions": f"predictions/{audited}.parquet",
+                "products": "data/products.parquet",
+                "folds": "data/folds.parquet",
+                "output": "reports/label_issues.csv",
+                "metrics": "metrics/label_audit.json",
+            },
+            "compare_folds": {
+                "input": self.params["classifiers"].get(item, {}).get("input", ""),
+                "folds": "data/folds.parquet",
+                "predictions": f"predictions/{item}.parquet",
+                "output": f"reports/ungrouped/{item}.csv",
+            },
+            "check_leakage": {
+                "products": "data/products.parquet",
+                "texts": "data/text.parquet",
+                "pictures": "data/images.parquet",
+                "folds": "data/folds.parquet",
+                "pairs": "data/near_duplicates.csv",
+                "ungrouped": "reports/ungrouped",
+                "output": "reports/leakage.csv",
+                "metrics": "metrics/leakage.json",
+            },
+            "explain_text": {
+                "model": f"models/{words}",
+                "texts": "data/text.parquet",
+                "predictions": f"predictions/{words}.parquet",
+                "products": "data/products.parquet",
+                "output": "reports/shap_text.csv",
+                "examples": "reports/shap_text_examples.csv",
+            },
+            "explain_fusion": {
+                "model": f"models/{item}",
+                **members,
+                "output": f"reports/shap_fusion/{item}.parquet",
+                "metrics": f"metrics/explain_fusion/{item}.json",
             },
             "report": {
                 "metrics": "metrics",
@@ -243,6 +279,13 @@ class Workspace:
             for item in self.params[section]:
                 self.run(name, item)
         self.run("evaluate")
+        self.run("audit_labels")
+        for item in self.params["leakage"]["models"]:
+            self.run("compare_folds", item)
+        self.run("check_leakage")
+        self.run("explain_text")
+        for item in self.params["fusions"]:
+            self.run("explain_fusion", item)
         return self
 
 
@@ -253,6 +296,7 @@ ITEM_OPTION = {
     "fuse_features": "fused-set",
     "cluster": "feature-set",
     "classify": "classifier",
+    "compare_folds": "classifier",
     "fuse": "fusion",
     "zero_shot": "zero-shot",
 }
@@ -301,6 +345,7 @@ def small_params() -> dict[str, Any]:
     for name, fields in (("text_floor", ["title"]), ("text_specifications", ["title", "specifications"])):
         params["classifiers"][name]["options"]["fields"] = fields  # with descriptions no product is wrong
     params["classifiers"]["descriptors"]["options"]["n_components"] = 10
+    params["leakage"]["models"] = {name: params["leakage"]["models"][name] for name in kept}
     return params
 
 

@@ -37,7 +37,7 @@ OUTPUTS = ("data/", "features/", "models/", "predictions/", "metrics/", "reports
 SAMPLE = "data/sample"
 SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".html", ".npy", ".npz", ".txt", ".yaml", ".png")
 HEAVY = {"tensorflow", "keras", "torch", "open_clip", "sentence_transformers", "transformers"}
-HEAVY |= {"mlflow", "plotly"}
+HEAVY |= {"mlflow", "plotly", "shap", "cleanlab"}
 NOT_DATA = (".py", ".pyi", ".pyc", "py.typed")  # in a package's folder, not read by the code beside them
 TEMPLATE = re.compile(r"\$\{\s*([^{}]+?)\s*\}")
 # What varies: ${key} in dvc.yaml, {name} in an f-string, <name> in the data dictionary.

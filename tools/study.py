@@ -67,7 +67,7 @@ HEADLINE = {
 """
 
 
-WHOLE = ("columns", "category", "files")
+WHOLE = ("columns", "category", "files", "known_errors")
 """Mappings of params.yaml that a catalogue replaces, for one with another's keys would be neither."""
 
 

@@ -1,0 +1,1 @@
+"""Explanations: what moved a prediction."""
