@@ -18,6 +18,10 @@ from aisle import recipes, saved_models, weights
 from aisle.errors import AisleError, some
 
 FILE, MODELS, PRETRAINED, SEEDS = "package.json", "models", "pretrained", "seeds"
+RAW = ("title", "description", "specifications", "image")
+"""Columns of raw products, a package's input."""
+RANKS = ("predicted", "second", "third")
+"""Columns <rank>_category and <rank>_probability of a prediction."""
 LIBRARIES = ("numpy", "scikit-learn", "scipy")
 """What is inside `estimator.joblib`: another version may not read it."""
 
@@ -104,10 +108,13 @@ def family(name: str, models: Path, seed: int | None = None) -> dict[str, Path]:
     return found
 
 
-def encoder_folder(model: Path, recipe: recipes.VectorRecipe, pretrained: Path) -> Path:
-    """Return the folder of a recipe's weights: the model's own (fine-tuned), else that of `pretrained`."""
-    own = model / recipe.weights
-    return own if own.is_dir() else pretrained / recipe.weights
+def own_weights(model: Path, recipe: recipes.VectorRecipe) -> Path | None:
+    """Return where a model keeps its encoder's weights itself (a fine-tuned one), None if it does not.
+
+    They are a folder of the recipe's name inside the model's folder, or lie beside the model's description.
+    """
+    inside = model / recipe.weights
+    return next((path for path in (inside, model) if (path / weights.FILE).is_file()), None)
 
 
 def vectors(models: dict[str, Path]) -> list[tuple[Path, recipes.VectorRecipe]]:
@@ -127,7 +134,7 @@ def modalities(models: dict[str, Path]) -> list[str]:
 
 def pretrained_names(models: dict[str, Path]) -> list[str]:
     """Return the folders of models/pretrained/ that models need."""
-    return sorted({each.weights for path, each in vectors(models) if not (path / each.weights).is_dir()})
+    return sorted({each.weights for path, each in vectors(models) if not own_weights(path, each)})
 
 
 def contents(name: str, models: Path, pretrained: Path, seed: int | None = None) -> dict[str, Path]:

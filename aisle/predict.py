@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from aisle import cli, packaging
 from aisle.errors import AisleError, some
+from aisle.packaging import RAW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +67,6 @@ def read_products(path: Path) -> "pd.DataFrame":
         If it is missing, no CSV, or has none of the columns.
     """
     import pandas as pd
-
-    from aisle.predictor import RAW
 
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -118,7 +117,7 @@ def one(predictor: "Predictor", args: argparse.Namespace) -> None:
     """Predict one product and print it."""
     import pandas as pd
 
-    from aisle.predictor import RAW, as_json
+    from aisle.predictor import as_json
 
     row = {name: getattr(args, name) for name in RAW if getattr(args, name)}
     if "image" not in row and predictor.package.modalities == ["image"]:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from aisle import packaging, recipes, saved_models, specifications, text_fields, weights
 from aisle.errors import AisleError, some
+from aisle.packaging import RANKS
 from aisle.params import check
 from aisle.picture_files import picture_file
 from aisle.predictions import PREFIX
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """Products in memory at a time."""
-RAW = ("title", "description", "specifications", "image")
-"""Columns of raw products."""
-RANKS = ("predicted", "second", "third")
-"""Columns <rank>_category and <rank>_probability of a prediction."""
 
 
 class Inputs(Protocol):
@@ -81,7 +78,8 @@ class RawProducts:
     Parameters
     ----------
     table
-        n rows; columns of `RAW`, each may be left out. `image` is a path, the bytes of a file, or empty.
+        n rows; columns of `packaging.RAW`, each may be left out. `image` is a path, the bytes of a file, or
+        empty.
     package
         How texts and pictures are prepared.
     images
@@ -228,7 +226,7 @@ class Predictor:
         Parameters
         ----------
         products
-            n rows, columns of `RAW`; see `RawProducts`.
+            n rows, columns of `packaging.RAW`; see `RawProducts`.
         images
             Folder of pictures given by name.
         progress
@@ -355,8 +353,8 @@ class Predictor:
     def _vectors(self, name: str, recipe: recipes.VectorRecipe, inputs: Inputs) -> np.ndarray:
         if recipe.weights == weights.NONE:
             return inputs.vectors(recipe, None)
-        own = self.folder / packaging.MODELS / name / recipe.weights
-        folder = own if own.is_dir() else self._pretrained.get(recipe.weights)
+        own = packaging.own_weights(self.folder / packaging.MODELS / name, recipe)
+        folder = own or self._pretrained.get(recipe.weights)
         if folder is None:
             known = some(self._pretrained) or "none"
             raise AisleError(f"{self.folder} must have the weights {recipe.weights!r}; it has {known}")

@@ -209,6 +209,16 @@ class Workspace:
                 "predictions": "reports/champion_predictions.parquet",
                 "metrics": "metrics/champion.json",
             },
+            "track": {
+                "scores": "metrics/models.json",
+                "seed-scores": "metrics/seeds.json",
+                "choice": "metrics/champion.json",
+                "evaluation": "reports/evaluation",
+                "models": "models",
+                "packages": "packages",
+                "products": "data/products.parquet",
+                "pictures": "data/images.parquet",
+            },
             "report": {
                 "metrics": "metrics",
                 "products": "data/products.parquet",
@@ -238,7 +248,7 @@ class Workspace:
             cli.run(module.main)
 
     def run_all(self) -> "Workspace":
-        """Run every stage but the report."""
+        """Run every stage but the report and the tracking."""
         for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
             self.run(name)
         self.run("fetch_weights", "none")
@@ -255,6 +265,7 @@ class Workspace:
             for item in self.params[section]:
                 self.run(name, item)
         self.run("evaluate")
+        self.run("champion")
         return self
 
 
