@@ -1,12 +1,33 @@
 """The version of a module's code, computed: what it imports is read from its source, nothing is run."""
 
 import sys
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import packages_distributions, version
 from modulefinder import ModuleFinder
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+
+
+def _needs(module: str) -> tuple[dict[str, Path], set[str]]:
+    """Return the sources of a module and of what it imports here, and the import names of libraries."""
+    finder = ModuleFinder(path=[str(ROOT)])
+    finder.import_hook(module)
+    files = {name: vars(found)["__file__"] for name, found in finder.modules.items()}
+    sources = {name: Path(file) for name, file in files.items() if file}  # sys and its kind have none
+    return sources, {name.split(".")[0] for name in finder.badmodules} - sys.stdlib_module_names
+
+
+@cache
+def _providers() -> dict[str, list[str]]:
+    return dict(packages_distributions())  # reads every installed distribution
+
+
+def libraries(module: str) -> dict[str, str]:
+    """Return the installed libraries that a module's code imports, and their versions."""
+    found = {library for name in _needs(module)[1] for library in _providers().get(name, [])}
+    return {library: version(library) for library in sorted(found)}
 
 
 def code_version(module: str) -> str:
@@ -20,13 +41,7 @@ def code_version(module: str) -> str:
     module
         Its name, such as `aisle.encoders.image.descriptors`.
     """
-    finder = ModuleFinder(path=[str(ROOT)])
-    finder.import_hook(module)
-    files = {name: vars(found)["__file__"] for name, found in finder.modules.items()}
-    sources = {name: Path(file) for name, file in files.items() if file}  # sys and its kind have none
+    sources = _needs(module)[0]
     lines = [f"{name} {sha256(path.read_bytes()).hexdigest()}" for name, path in sorted(sources.items())]
-    elsewhere = {name.split(".")[0] for name in finder.badmodules} - sys.stdlib_module_names
-    providers = packages_distributions()
-    libraries = {library for name in elsewhere for library in providers.get(name, [])}
-    lines += [f"{library} {version(library)}" for library in sorted(libraries)]
+    lines += [f"{library} {number}" for library, number in libraries(module).items()]
     return sha256("\n".join(lines).encode()).hexdigest()

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import imagehash
 import numpy as np
@@ -54,7 +54,9 @@ class UnreadablePictureError(Exception):
     """Why a picture cannot be used, in words."""
 
 
-def decode(path: Path, max_side: int, max_megapixels: float) -> tuple[Image.Image, tuple[int, int]]:
+def decode(
+    path: Path | BinaryIO, max_side: int, max_megapixels: float
+) -> tuple[Image.Image, tuple[int, int]]:
     """Decode the first frame upright, as RGB on white, scaled down to at most `max_side` pixels.
 
     Returns
@@ -98,7 +100,15 @@ def decode(path: Path, max_side: int, max_megapixels: float) -> tuple[Image.Imag
     except Image.UnidentifiedImageError:
         raise UnreadablePictureError("not a picture in a known format") from None
     except Exception as error:  # decoders of damaged files raise whatever comes to hand
-        raise UnreadablePictureError(f"damaged: {error}".replace(str(path), path.name)) from None
+        name = path.name if isinstance(path, Path) else "picture"
+        raise UnreadablePictureError(f"damaged: {error}".replace(str(path), name)) from None
+
+
+def encode(picture: Image.Image, quality: int) -> bytes:
+    """Return a decoded picture as the JPEG that encoders read."""
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=quality)
+    return encoded.getvalue()
 
 
 def _upright(picture: Image.Image) -> tuple[Image.Image, bool]:
@@ -138,18 +148,17 @@ def prepare(product_id: str, name: str | None, folder: Path, params: ImagesParam
         picture, (width, height) = decode(path, params.max_side, params.max_megapixels)
     except UnreadablePictureError as error:
         return row | {"problem": str(error)}
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=params.quality)
+    encoded = encode(picture, params.quality)
     figures = quality(picture)
     blank = figures["contrast"] < params.min_contrast  # all blank pictures have the same hash
     return {
         **row,
-        "sha256": hashlib.sha256(encoded.getvalue()).hexdigest(),
+        "sha256": hashlib.sha256(encoded).hexdigest(),
         "width": width,
         "height": height,
         **figures,
         "phash": None if blank else str(imagehash.phash(picture, hash_size=HASH_SIDE)),
-        "picture": encoded.getvalue(),
+        "picture": encoded,
     }
 
 

@@ -69,8 +69,15 @@ def write(model: SavedModel, folder: str | Path) -> None:
         joblib.dump(model.estimator, folder / ESTIMATOR)
 
 
-def read(folder: str | Path) -> SavedModel:
+def read(folder: str | Path, fitted: bool = True) -> SavedModel:
     """Read a model folder.
+
+    Parameters
+    ----------
+    folder
+        models/<name>/, or its copy in a package.
+    fitted
+        False leaves the estimator where it is: what describes a model is read without scikit-learn.
 
     Raises
     ------
@@ -88,5 +95,5 @@ def read(folder: str | Path) -> SavedModel:
     return SavedModel(
         **facts,
         recipe=recipes.loads(json.dumps(recipe)) if recipe else None,
-        estimator=joblib.load(path) if path.is_file() else None,
+        estimator=joblib.load(path) if fitted and path.is_file() else None,
     )

@@ -54,3 +54,8 @@ def dumps(pairs: list[tuple[str, str]]) -> str:
 def loads(text: str) -> list[tuple[str, str]]:
     """Return the pairs of a text made by `dumps`."""
     return [(key, value) for key, value in json.loads(text)]
+
+
+def as_text(text: str) -> str:
+    """Return the pairs of a text made by `dumps` as one text to read: keys and values."""
+    return " . ".join(f"{key} {value}".strip() for key, value in loads(text))

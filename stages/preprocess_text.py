@@ -20,9 +20,7 @@ def run(products: pd.DataFrame, params: text.TextParams) -> tuple[pd.DataFrame, 
     fields = {
         "title": products["title"],
         "description": products["description"],
-        "specifications": products["specifications"].map(
-            lambda pairs: " . ".join(f"{key} {value}".strip() for key, value in specifications.loads(pairs))
-        ),
+        "specifications": products["specifications"].map(specifications.as_text),
     }
     columns: dict[str, pd.Series] = {"product_id": products["product_id"]}
     statistics: list[pd.DataFrame] = []

@@ -233,6 +233,29 @@ class Workspace:
                 "output": f"reports/shap_fusion/{item}.parquet",
                 "metrics": f"metrics/explain_fusion/{item}.json",
             },
+            "champion": {
+                "scores": "metrics/models.json",
+                "evaluation": "reports/evaluation",
+                "models": "models",
+                "texts": "data/text.parquet",
+                "pictures": "data/images.parquet",
+                "features": "features",
+                "champion": "packages/champion",
+                "challenger": "packages/challenger",
+                "candidates": "reports/champion.csv",
+                "predictions": "reports/champion_predictions.parquet",
+                "metrics": "metrics/champion.json",
+            },
+            "track": {
+                "scores": "metrics/models.json",
+                "seed-scores": "metrics/seeds.json",
+                "choice": "metrics/champion.json",
+                "evaluation": "reports/evaluation",
+                "models": "models",
+                "packages": "packages",
+                "products": "data/products.parquet",
+                "pictures": "data/images.parquet",
+            },
             "report": {
                 "metrics": "metrics",
                 "products": "data/products.parquet",
@@ -262,7 +285,7 @@ class Workspace:
             cli.run(module.main)
 
     def run_all(self) -> "Workspace":
-        """Run every stage but the report."""
+        """Run every stage but the report and the tracking."""
         for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
             self.run(name)
         self.run("fetch_weights", "none")
@@ -286,6 +309,7 @@ class Workspace:
         self.run("explain_text")
         for item in self.params["fusions"]:
             self.run("explain_fusion", item)
+        self.run("champion")
         return self
 
 

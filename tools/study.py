@@ -32,7 +32,7 @@ from aisle.tables import read_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("aisle", "stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
-OUTPUTS = ("data", "features", "models", "predictions", "metrics", "reports")
+OUTPUTS = ("data", "features", "models", "predictions", "packages", "metrics", "reports")
 HEADLINE = {
     "products": ("ingest", "products"),
     "refused": ("ingest", "refused"),

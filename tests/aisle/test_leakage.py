@@ -97,7 +97,7 @@ def test_one_word_that_tells_most_categories_is_suspected():
 
 def test_the_word_is_chosen_on_train_and_measured_on_test():
     own = CATEGORY == "Mugs"
-    words = np.select([own & (SPLIT == part) for part in ("train", "test")], ["onlytrain", "onlytest"], "x")
+    words = np.select([own & (part == SPLIT) for part in ("train", "test")], ["onlytrain", "onlytest"], "x")
     rows = leakage.single_words(texts(list(words)), CATEGORY, SPLIT, PARAMS)[0].set_index("item")
     assert rows.loc["Mugs", ["word", "value", "reference"]].tolist() == ["onlytrain", 0, 1]
 

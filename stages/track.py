@@ -1,0 +1,107 @@
+"""Log every model to MLflow, register champion and challenger. Running it again logs nothing twice.
+
+Inputs: metrics/models.json, metrics/seeds.json, metrics/champion.json; reports/evaluation/; models/;
+packages/; data/products.parquet and data/images.parquet, for the models' input example; the folder of
+training histories, if there is one.
+Outputs: none of the pipeline: runs in mlflow.db and mlruns/, or where MLFLOW_TRACKING_URI says.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from aisle import cli, records, specifications, tables, tracking
+from aisle.errors import AisleError
+from aisle.images import ImagesParams
+from aisle.params import load_params
+from aisle.text import TextParams
+
+STAGES = {"classifiers": "classify", "fusions": "fuse", "zero_shot": "zero_shot"}
+"""Section of params.yaml to the stage that makes its models."""
+ROLES = ("champion", "challenger")
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """Return a metrics file."""
+    try:
+        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.") from None
+    return content
+
+
+def example(products: str, pictures: str) -> pd.DataFrame:
+    """Return the first product with a picture (else the first one) as a shop has it: one raw product."""
+    for batch in pq.ParquetFile(pictures).iter_batches(64, columns=[tables.KEY, "picture"]):
+        there = [(row[tables.KEY], row["picture"]) for row in batch.to_pylist() if row["picture"]]
+        if there:
+            break
+    table = tables.read(products, [tables.KEY, "title", "description", "specifications"])
+    name, picture = there[0] if there else (table[tables.KEY].iloc[0], b"")
+    row = table[table[tables.KEY] == name].iloc[0]
+    pairs = specifications.loads(row["specifications"])
+    written = "; ".join(f"{key}: {value}" if key else value for key, value in pairs)
+    columns = {"title": row["title"], "description": row["description"], "specifications": written}
+    return pd.DataFrame([columns | {"image": picture}])
+
+
+def main() -> None:
+    """Read files, log them."""
+    parser = cli.parser(
+        __doc__,
+        scores="scores of every model",
+        seed_scores="scores of each seed",
+        choice="champion and challenger",
+        evaluation="folder of the evaluation's tables",
+        models="folder of model folders",
+        packages="folder of packages",
+        products="products",
+        pictures="pictures",
+    )
+    parser.add_argument("--histories", metavar="PATH", help="folder of training histories")
+    args = parser.parse_args()
+    text = load_params(args.params, "text", TextParams).model_dump()
+    images = load_params(args.params, "images", ImagesParams).model_dump()
+    shared = {
+        "text": text,
+        "images": images,
+        "folds": load_params(args.params, "folds", dict[str, Any]),
+        "evaluation": load_params(args.params, "evaluation", dict[str, Any]),
+    }
+    sections = {
+        "classifiers": load_params(args.params, "classifiers", dict[str, Any]),
+        "fusions": load_params(args.params, "fusions", dict[str, Any]),
+        "zero_shot": load_params(args.params, "zero_shot", dict[str, Any]),
+    }
+    scores, choice, models = read_json(args.scores), read_json(args.choice), Path(args.models)
+    names = (*records.TABLES, "folds", "decisions")
+    evaluation = {name: tables.read_csv(Path(args.evaluation) / f"{name}.csv") for name in names}
+    folder = Path(args.histories) if args.histories else None
+    gathered = records.gather(
+        scores,
+        read_json(args.seed_scores),
+        evaluation,
+        sections,
+        STAGES,
+        shared,
+        models,
+        folder,
+        tracking.environment_tags(),
+    )
+    decided = evaluation["decisions"].set_index("model").to_dict(orient="index")
+    source = tracking.Source(models, scores["catalogue"], text, images, decided)
+    roles = {role: (choice[role], Path(args.packages) / role) for role in ROLES if choice[role]}
+    tracker = tracking.Tracker(f"aisle-{scores['catalogue'].split()[0]}")
+    bar = partial(tqdm, desc="models", unit="model", disable=None, total=len(gathered))
+    raw = example(args.products, args.pictures)
+    tracking.log_all(tracker, gathered, source, roles, raw, bar)
+    print(f"{tracker.new} new runs in {tracker.uri}, experiment {tracker.name}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
