@@ -1,7 +1,7 @@
 """Write the report: one HTML page of tables and figures, and the tables as Markdown.
 
 Inputs: metrics/, the tables of data/, reports/clusters/, reports/cluster_tables/,
-reports/evaluation/.
+reports/evaluation/, reports/label_issues.csv.
 Outputs: reports/index.html, works offline from the disk; reports/tables.md.
 """
 
@@ -25,6 +25,7 @@ def main() -> None:
         clusters="folder of t-SNE maps",
         cluster_tables="folder of tables of the categories",
         evaluation="folder of evaluation tables",
+        label_issues="suspect labels",
         page="output: the page",
         tables="output: the tables as Markdown",
     )
@@ -37,6 +38,7 @@ def main() -> None:
         results.Results(
             catalogue=label,
             metrics=results.read_metrics(Path(args.metrics), list(feature_sets)),
+            label_issues=tables.read_csv(args.label_issues),
             tables=results.read_tables(Path(args.evaluation)),
             floor=evaluation.floor,
             confidence=evaluation.confidence,

@@ -264,6 +264,7 @@ class Workspace:
                 "clusters": "reports/clusters",
                 "cluster-tables": "reports/cluster_tables",
                 "evaluation": "reports/evaluation",
+                "label-issues": "reports/label_issues.csv",
                 "page": "reports/index.html",
                 "tables": "reports/tables.md",
             },

@@ -9,9 +9,16 @@ from markupsafe import Markup
 from aisle.catalogue import is_synthetic
 from aisle.report.blocks import Block, Details, FigureBlock, Section, TableBlock
 from aisle.report.results import Results
-from aisle.report.sections import answer, catalogue, clusters, decisions, models
+from aisle.report.sections import answer, catalogue, checks, clusters, decisions, models
 
-SECTIONS = (answer.section, catalogue.section, clusters.section, models.section, decisions.section)
+SECTIONS = (
+    answer.section,
+    catalogue.section,
+    clusters.section,
+    models.section,
+    decisions.section,
+    checks.section,
+)
 """The page's order. A new section is a file in aisle/report/sections/ and an entry here."""
 NOTICE = (
     "Made with the built-in synthetic catalogue: these figures say that the pipeline works, "

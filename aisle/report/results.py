@@ -33,6 +33,8 @@ class Results:
         Name of a feature set to its map: product_id, x, y, cluster, cluster_best.
     cluster_tables
         Name of a feature set to its table of the categories.
+    label_issues
+        The table of reports/label_issues.csv.
     tables
         Name of a table of reports/evaluation/ to its rows.
     """
@@ -47,6 +49,7 @@ class Results:
     text_statistics: pd.DataFrame
     clusters: dict[str, pd.DataFrame]
     cluster_tables: dict[str, pd.DataFrame]
+    label_issues: pd.DataFrame
     tables: dict[str, pd.DataFrame]
 
     @property
@@ -78,10 +81,23 @@ class Results:
         return {name: each for name, each in self.models.items() if "cv_accuracy" in each}
 
 
+METRICS = (
+    "ingest",
+    "images",
+    "text",
+    "folds",
+    "models",
+    "seeds",
+    "leakage",
+    "label_audit",
+    "champion",
+)
+
+
 def read_metrics(folder: Path, feature_sets: list[str]) -> dict[str, dict[str, Any]]:
     """Return the content of every metrics file below a folder, by its path without the suffix."""
     sets = exactly(folder / "cluster", feature_sets, ".json")
-    paths = exactly(folder, ["ingest", "images", "text", "folds", "models", "seeds"], ".json")
+    paths = exactly(folder, METRICS, ".json")
     paths |= {f"cluster/{name}": path for name, path in sets.items()}
     content = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items()}
     return {
