@@ -23,7 +23,8 @@ def _champion(results: Results) -> Paragraph:
     return Paragraph(
         f"Champion: {results.title(found['champion'])}, accuracy {three(found, 'champion_accuracy')}, "
         f"{found['champion_megabytes']:.1f} MB to ship. {found['tied']} of "
-        f"{found['candidates']} models are tied with the best, {results.title(found['best'])}; the smallest package of them is chosen."
+        f"{found['candidates']} models are tied with the best, {results.title(found['best'])}; "
+        "the smallest package of them is chosen."
     )
 
 
