@@ -2,15 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+from pydantic import Field, PositiveInt
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from aisle import keras_training
+from aisle.params import Section
 from aisle.scaling import Scaling, scaler
+
+Head = Literal["dense", "deep"]
+
+
+class HeadParams(Section):
+    """Section `transfer.heads.<name>`; see `DenseHead`."""
+
+    title: str
+    layers: tuple[PositiveInt, ...] = Field(min_length=1)
+    dropout: float = Field(ge=0, lt=1)
+    scaling: Scaling
+    training: keras_training.Training
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ Neverova et al. 2016), so that a network learns to do with one.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+from pydantic import Field, PositiveInt, model_validator
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.decomposition import PCA
@@ -18,9 +19,40 @@ from sklearn.utils.validation import check_is_fitted
 
 from aisle import keras_training
 from aisle.dense import dense, forward, one_hot, stack
+from aisle.params import Section
 from aisle.scaling import Scaling, scaler
 
 MODALITIES = ("text", "image")
+SHARED = ("training", "dropout", "n_components", "picture_scaling", "modality_dropout")
+"""Parameters that every network has."""
+
+
+class NetworkParams(Section):
+    """Section `fusion_networks.networks.<name>`; see `DenseFusion` and, for `units`, `AttentionFusion`."""
+
+    title: str
+    kind: Literal["dense", "attention"]
+    layers: tuple[PositiveInt, ...] = ()
+    units: PositiveInt | None = None
+    dropout: float = Field(ge=0, lt=1)
+    n_components: int = Field(ge=0)
+    picture_scaling: Scaling
+    modality_dropout: float = Field(ge=0, lt=1)
+    training: keras_training.Training
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.kind == "dense") != bool(self.layers) or (self.kind == "attention") != bool(self.units):
+            raise ValueError("kind: dense must have layers and no units, kind: attention units and no layers")
+        return self
+
+
+def create(params: NetworkParams, widths: Sequence[int], seed: int) -> "FusionNetwork":
+    """Return an unfitted network for fused features whose parts are so wide."""
+    options = {name: getattr(params, name) for name in SHARED}
+    if params.units:
+        return AttentionFusion(widths=widths, units=params.units, seed=seed, **options)
+    return DenseFusion(widths=widths, layers=params.layers, seed=seed, **options)
 
 
 class Parts:
@@ -285,9 +317,7 @@ class AttentionFusion(FusionNetwork):
         """Return the network of parts so wide."""
         return AttentionNetwork(widths, self.units, self.dropout, n_categories)
 
-    def _attention(
-        self, parts: list[np.ndarray], present: np.ndarray
-    ) -> tuple[list[np.ndarray], np.ndarray]:
+    def _attention(self, parts: list[np.ndarray], present: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the projected parts, each (n, units), and their weights (n, 2)."""
         pairs = list(zip(MODALITIES, parts, strict=True))
         projected = [np.maximum(dense(part, self.weights_, f"{name}_projection"), 0) for name, part in pairs]

@@ -155,7 +155,9 @@ class Trainer:
         rng = np.random.default_rng(seed)
         for variable in self.variables:
             draw = keras.initializers.GlorotUniform(int(rng.integers(2**31)))
-            variable.assign(draw(variable.shape) if len(variable.shape) > 1 else np.zeros(variable.shape, "f"))
+            variable.assign(
+                draw(variable.shape) if len(variable.shape) > 1 else np.zeros(variable.shape, "f")
+            )
         for layer in self.model.layers:
             if getattr(layer, "seed_generator", None) is not None:
                 layer.seed_generator.state.assign(rng.integers(2**31, size=2))
