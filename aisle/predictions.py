@@ -7,6 +7,7 @@ either.
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ def out_of_fold(
     folds: pd.DataFrame,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     inner: bool = True,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Fit on each training part, predict its test part, under both protocols.
 
@@ -96,6 +98,8 @@ def out_of_fold(
         Wraps the list of fits, to show progress.
     inner
         Whether inner rows are wanted too: they cost two of three fits.
+    workers
+        Fits at a time, in threads: for an estimator that leaves Python while it learns.
 
     Returns
     -------
@@ -106,20 +110,25 @@ def out_of_fold(
     """
     categories = folds["category"].to_numpy(str)
     names = np.unique(categories)
-    parts = []
-    for fit in progress(_fits(folds, inner)):
+    fits, parts = _fits(folds, inner), []
+
+    def predict(fit: _Fit) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         where = np.logical_or.reduce([mask for _, mask in fit.targets])
-        predicted = _predict(estimator, X, available, categories, fit.train, where)
-        for (protocol, repeat, fold, inner_fold), mask in fit.targets:
-            rows = mask[where]
-            part = folds.loc[mask, ["product_id", "category"]].assign(
-                protocol=protocol,
-                repeat=repeat,
-                fold=fold,
-                inner_fold=inner_fold if isinstance(inner_fold, int) else inner_fold[mask],
-                available=available[mask],
-            )
-            parts.append(part.assign(**{name: values[rows] for name, values in predicted.items()}))
+        return where, _predict(estimator, X, available, categories, fit.train, where)
+
+    with ThreadPoolExecutor(workers) as pool:
+        results = pool.map(predict, fits) if workers > 1 else map(predict, fits)
+        for fit, (where, predicted) in zip(progress(fits), results, strict=True):
+            for (protocol, repeat, fold, number), mask in fit.targets:
+                rows = mask[where]
+                part = folds.loc[mask, ["product_id", "category"]].assign(
+                    protocol=protocol,
+                    repeat=repeat,
+                    fold=fold,
+                    inner_fold=number if isinstance(number, int) else number[mask],
+                    available=available[mask],
+                )
+                parts.append(part.assign(**{name: values[rows] for name, values in predicted.items()}))
     table = pd.concat(parts).sort_values(KEYS, ignore_index=True)
     weights = [name for name in table.columns if name.startswith(WEIGHT)]
     return table[[*KEYS, "category", "available", *(PREFIX + name for name in names), *weights]]

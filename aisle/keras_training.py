@@ -1,0 +1,231 @@
+"""Train a small Keras network many times over, on vectors in memory.
+
+A study fits dozens of the same network, each for a second or less. `model.fit` would trace each anew, and pay
+for its callbacks and data pipeline in every epoch. So a network is built and compiled once, an epoch is one
+call of its graph, and before each fit weights, optimiser and dropout are set back to the seed's start: the
+result is that of a fresh network, bit for bit.
+"""
+
+import gc
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from aisle.errors import AisleError
+from aisle.params import Section
+
+_LOCK = Lock()
+
+
+def cores() -> int:
+    """Return how many fits can run side by side."""
+    return len(os.sched_getaffinity(0))
+
+
+@cache
+def frameworks() -> tuple[Any, Any]:
+    """Return the modules tensorflow and keras, with a single thread for each operation.
+
+    More threads would add in another order, and the last bits depend on the number of cores; whole fits run
+    in parallel instead. Python's garbage collector rests during the import: it takes a quarter less time.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(cores())
+        import keras
+    finally:
+        if collecting:
+            gc.enable()
+    if keras.backend.backend() != "tensorflow":
+        raise AisleError(f"KERAS_BACKEND must be tensorflow, not {keras.backend.backend()!r}")
+    return tf, keras
+
+
+class Network(Protocol):
+    """What is trained; equal networks share what is compiled, so it must be hashable."""
+
+    def build(self) -> Any:
+        """Return a Keras model of one or several inputs, to logits (n, categories)."""
+
+
+class Training(Section):
+    """How a network is trained: Adam on cross-entropy, for a fixed number of epochs.
+
+    Attributes
+    ----------
+    epochs
+        Passes over the training part.
+    batch_size
+        Rows of a step.
+    learning_rate
+        Of Adam; it falls to zero along a cosine, step by step.
+    label_smoothing
+        Share of each label that is spread over all categories.
+    weight_decay
+        Decoupled (AdamW), of kernels.
+    """
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+
+
+Vary = Callable[[np.random.Generator], Sequence[np.ndarray]]
+"""Returns inputs that are drawn anew for each epoch, after those that stay."""
+
+
+class Trainer:
+    """A compiled network, trained again and again from its start.
+
+    Parameters
+    ----------
+    network, training
+        What, and how.
+    """
+
+    def __init__(self, network: Network, training: Training) -> None:
+        tf, keras = frameworks()
+        self.training = training
+        self.model = network.build()
+        self.variables = self.model.trainable_variables
+        self.optimizer = keras.optimizers.Adam(weight_decay=training.weight_decay or None)
+        self.optimizer.exclude_from_weight_decay([each for each in self.variables if len(each.shape) < 2])
+        self.optimizer.build(self.variables)
+        self.loss = keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=training.label_smoothing, reduction="sum"
+        )
+        inputs = [tf.TensorSpec(each.shape, tf.float32) for each in self.model.inputs]
+        targets = tf.TensorSpec((None, self.model.output.shape[-1]), tf.float32)
+        order, rate = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32)
+        self._epoch = tf.function(self._run_epoch, (inputs, targets, order, rate), autograph=False)
+        self._evaluate = tf.function(self._run_evaluation, (inputs, targets), autograph=False)
+
+    def _scores(self, targets: Any, logits: Any) -> Any:
+        """Return the sum of the losses and the number of right predictions."""
+        tf, _ = frameworks()
+        right = tf.equal(tf.argmax(logits, 1), tf.argmax(targets, 1))
+        return tf.stack([self.loss(targets, logits), tf.reduce_sum(tf.cast(right, tf.float32))])
+
+    def _run_evaluation(self, inputs: list[Any], targets: Any) -> Any:
+        return self._scores(targets, self.model(inputs, training=False))
+
+    def _run_epoch(self, inputs: list[Any], targets: Any, order: Any, rates: Any) -> Any:
+        """Take one step for each of `rates`; return the scores' sums, as they were during training."""
+        tf, _ = frameworks()
+        size = self.training.batch_size
+
+        def step(number: Any, total: Any) -> tuple[Any, Any]:
+            rows = order[number * size : (number + 1) * size]
+            some, wanted = [tf.gather(each, rows) for each in inputs], tf.gather(targets, rows)
+            with tf.GradientTape() as tape:
+                scores = self._scores(wanted, self.model(some, training=True))
+                loss = scores[0] / tf.cast(tf.size(rows), tf.float32)
+            self.optimizer.learning_rate.assign(rates[number])
+            gradients = tape.gradient(loss, [each.value for each in self.variables])
+            self.optimizer.apply(gradients, self.variables)
+            return number + 1, total + scores
+
+        start = tf.constant(0), tf.zeros(2)
+        return tf.while_loop(lambda number, _: number < tf.size(rates), step, start)[1]
+
+    def reset(self, seed: int) -> np.random.Generator:
+        """Set the network to the start of a seed: Glorot's uniform kernels, zero biases, a new optimiser.
+
+        Returns
+        -------
+        numpy.random.Generator
+            For the order of the rows.
+        """
+        _, keras = frameworks()
+        rng = np.random.default_rng(seed)
+        for variable in self.variables:
+            draw = keras.initializers.GlorotUniform(int(rng.integers(2**31)))
+            variable.assign(
+                draw(variable.shape) if len(variable.shape) > 1 else np.zeros(variable.shape, "f")
+            )
+        for layer in self.model.layers:
+            if getattr(layer, "seed_generator", None) is not None:
+                layer.seed_generator.state.assign(rng.integers(2**31, size=2))
+        for variable in self.optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+        return rng
+
+    def fit(
+        self,
+        inputs: Sequence[np.ndarray],
+        targets: np.ndarray,
+        seed: int,
+        validation: tuple[Sequence[np.ndarray], np.ndarray] | None = None,
+        vary: Vary | None = None,
+    ) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
+        """Train from the start.
+
+        Parameters
+        ----------
+        inputs
+            Arrays (n, ...), one for each input of the model; those that `vary` draws come last and are left
+            out here.
+        targets
+            One-hot (n, categories).
+        seed
+            Of weights, dropout and the order of the rows.
+        validation
+            Inputs, those of `vary` too, and targets, scored after each epoch; nothing is learned from them.
+        vary
+            See `Vary`.
+
+        Returns
+        -------
+        weights, history
+            Name of each variable (`layer/kernel`) to its values; `loss`, `accuracy` and, with validation
+            data, `val_loss`, `val_accuracy` of each epoch.
+        """
+        tf, _ = frameworks()
+        training, n = self.training, len(targets)
+        rng = self.reset(seed)
+        steps = -(-n // training.batch_size)
+        progress = np.arange(steps * training.epochs) / (steps * training.epochs)
+        rates = (training.learning_rate * (1 + np.cos(np.pi * progress)) / 2).reshape(training.epochs, steps)
+        fixed, wanted = [tf.constant(each, tf.float32) for each in inputs], tf.constant(targets, tf.float32)
+        history: dict[str, list[float]] = defaultdict(list)
+        for rate in rates:
+            drawn = [tf.constant(each, tf.float32) for each in vary(rng)] if vary else []
+            order = rng.permutation(n).astype(np.int32)
+            total = self._epoch([*fixed, *drawn], wanted, order, rate.astype(np.float32)).numpy()
+            history["loss"].append(float(total[0] / n))
+            history["accuracy"].append(float(total[1] / n))
+            if validation:
+                total = self._evaluate([each.astype("f") for each in validation[0]], validation[1]).numpy()
+                history["val_loss"].append(float(total[0] / len(validation[1])))
+                history["val_accuracy"].append(float(total[1] / len(validation[1])))
+        return {each.path: each.numpy() for each in self.variables}, dict(history)
+
+
+_IDLE: dict[tuple[Network, Training], list[Trainer]] = defaultdict(list)
+
+
+@contextmanager
+def trainer(network: Network, training: Training) -> Iterator[Trainer]:
+    """Lend a trainer, compiled before where one is idle; several threads get one each."""
+    key = network, training
+    with _LOCK:  # Keras builds one model at a time
+        lent = _IDLE[key].pop() if _IDLE[key] else Trainer(network, training)
+    try:
+        yield lent
+    finally:
+        _IDLE[key].append(lent)
