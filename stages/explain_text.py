@@ -46,7 +46,8 @@ def run(
     )
     titles = products.set_index("product_id")["title"]
     words.insert(1, "title", words["product_id"].map(titles))
-    return category_words(explained, params.n_words), words
+    category = table.loc[here.to_numpy(), "category"].to_numpy(str)
+    return category_words(explained, category, params.n_words), words
 
 
 def main() -> None:

@@ -101,45 +101,52 @@ class LinearWords:
             yield rows, self.values(rows)
 
 
-def category_words(explained: LinearWords, n_words: int) -> pd.DataFrame:
-    """Return for each category the words that push most towards it.
+def category_words(explained: LinearWords, category: np.ndarray, n_words: int) -> pd.DataFrame:
+    """Return for each category the words that push its products most towards it.
 
     Parameters
     ----------
     explained
-        The model and the texts.
+        The model and the n texts.
+    category
+        True category of each text, (n,).
     n_words
         For each category.
 
     Returns
     -------
     pandas.DataFrame
-        category, rank, word, mean_abs_shap (over all texts; the order), mean_shap_present (over the texts
-        that have the word; above 0, for it pushes towards the category), texts (how many have it).
+        category, rank, word, mean_shap (over the category's texts; the order), mean_abs_shap (over all),
+        mean_shap_present (over the texts that have the word; above 0, for its presence pushes), texts (how
+        many have it).
     """
     n, width = explained.matrix.shape
-    total, signed = (np.zeros((width, len(explained.classes))) for _ in range(2))
+    shape = width, len(explained.classes)
+    absolute, signed, inside = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    mine = category[:, None] == np.array(explained.classes)
     for rows, values in explained.batches():
-        total += np.abs(values).sum(axis=0)
+        absolute += np.abs(values).sum(axis=0)
+        inside += np.einsum("rwk,rk->wk", values, mine[rows])
         present = csr_array(explained.matrix[rows]).tocoo()
         np.add.at(signed, present.col, values[present.row, present.col])
     texts = np.asarray((explained.matrix != 0).sum(axis=0)).ravel()
-    tables_of = []
+    found = []
     for i, name in enumerate(explained.classes):
         table = pd.DataFrame(
             {
                 "category": name,
                 "word": explained.words,
-                "mean_abs_shap": total[:, i] / n,
+                "mean_shap": inside[:, i] / max(mine[:, i].sum(), 1),
+                "mean_abs_shap": absolute[:, i] / n,
                 "mean_shap_present": signed[:, i] / np.maximum(texts, 1),
                 "texts": texts,
             }
         )
-        towards = table[table["mean_shap_present"] > 0]
-        best = towards.sort_values(["mean_abs_shap", "word"], ascending=[False, True])[:n_words]
-        tables_of.append(best.assign(rank=np.arange(1, len(best) + 1)))
-    columns = ["category", "rank", "word", "mean_abs_shap", "mean_shap_present", "texts"]
-    return pd.concat(tables_of, ignore_index=True)[columns]
+        towards = table[(table["mean_shap_present"] > 0) & (table["mean_shap"] > 0)]
+        best = towards.sort_values(["mean_shap", "word"], ascending=[False, True])[:n_words]
+        found.append(best.assign(rank=np.arange(1, len(best) + 1)))
+    columns = ["category", "rank", "word", "mean_shap", "mean_abs_shap", "mean_shap_present", "texts"]
+    return pd.concat(found, ignore_index=True)[columns]
 
 
 def examples(table: pd.DataFrame, n_examples: int) -> pd.DataFrame:

@@ -47,20 +47,6 @@ def test_a_model_of_pictures_is_refused_in_words(built, tmp_path, capsys):
     assert stop.value.code == 2 and "explain.text.model" in capsys.readouterr().err
 
 
-def test_what_is_written_is_the_same_twice_and_whatever_the_order_of_rows(built, tmp_path):
-    texts = tables.read(built.root / "data/text.parquet")
-    label = texts.attrs["catalogue"]
-    tables.write(texts.sample(frac=1, random_state=0), tmp_path / "texts.parquet", label)
-    built.run(
-        "explain_text",
-        texts=tmp_path / "texts.parquet",
-        output=tmp_path / "w.csv",
-        examples=tmp_path / "e.csv",
-    )
-    assert (tmp_path / "w.csv").read_bytes() == (built.root / "reports/shap_text.csv").read_bytes()
-    assert (tmp_path / "e.csv").read_bytes() == (built.root / "reports/shap_text_examples.csv").read_bytes()
-
-
 def test_the_fusions_values_and_summary(built):
     for name in built.params["fusions"]:
         table = tables.read(built.root / f"reports/shap_fusion/{name}.parquet")
@@ -70,24 +56,6 @@ def test_the_fusions_values_and_summary(built):
         assert metrics["phi_image"] == pytest.approx(table["phi_image"].abs().mean(), abs=1e-6)
         right = (table["predicted"] == table["category"]).mean()
         assert right > 0.8  # of tables joined wrongly it would be a third
-
-
-def test_a_shuffled_member_gives_the_same_values(built, tmp_path):
-    third = tables.read(built.paths("explain_fusion", "late_fusion")["third"])
-    attrs = dict(third.attrs)
-    shuffled = third.sample(frac=1, random_state=1)
-    tables.write(shuffled, tmp_path / "third.parquet", attrs.pop("catalogue"), **attrs)
-    built.run(
-        "explain_fusion",
-        "late_fusion",
-        third=tmp_path / "third.parquet",
-        output=tmp_path / "values.parquet",
-        metrics=tmp_path / "values.json",
-    )
-    pd.testing.assert_frame_equal(
-        tables.read(tmp_path / "values.parquet"),
-        tables.read(built.root / "reports/shap_fusion/late_fusion.parquet"),
-    )
 
 
 def test_a_fusion_without_weights_has_no_values(built, tmp_path):

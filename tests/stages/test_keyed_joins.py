@@ -22,6 +22,19 @@ ALIGNED = [
     ("evaluate", "", "products"),
     ("evaluate", "", "predictions/descriptors"),
     ("evaluate", "", "predictions/late_fusion"),
+    ("audit_labels", "", "predictions"),
+    ("audit_labels", "", "products"),
+    ("audit_labels", "", "folds"),
+    ("compare_folds", "text_floor", "folds"),
+    ("compare_folds", "text_floor", "predictions"),
+    ("check_leakage", "", "texts"),
+    ("check_leakage", "", "pictures"),
+    ("check_leakage", "", "folds"),
+    ("explain_text", "", "texts"),
+    ("explain_text", "", "predictions"),
+    ("explain_text", "", "products"),
+    ("explain_fusion", "late_fusion", "first"),
+    ("explain_fusion", "late_fusion", "second"),
 ]
 """Stage, item, input: the tables that a stage puts in the order of another."""
 LEADING = [
@@ -30,10 +43,11 @@ LEADING = [
     ("classify", "descriptors", "input"),
     ("fuse", "late_fusion", "first"),
     ("evaluate", "", "predictions/text_floor"),
+    ("check_leakage", "", "products"),
 ]
 """Those whose order the others follow."""
 FEATURES = [("fuse_features", "text_picture", "text"), ("cluster", "tfidf", "features")]
-OUTPUTS = ("output", "metrics", "categories", "pairs", "seed-metrics", "tables")
+OUTPUTS = ("output", "metrics", "categories", "examples", "seed-metrics", "tables")
 
 
 @pytest.fixture
@@ -54,10 +68,12 @@ def run_changed(built, tmp_path):
         pq.write_table(
             change(pq.read_table(f"{flags[flag]}/{name}.parquet" if name else flags[flag])), source
         )
-        new = {output: tmp_path / f"new_{output}" for output in (*OUTPUTS, "model") if output in flags}
+        made = (*OUTPUTS, *(["pairs"] if stage == "make_folds" else []))
+        models = [] if stage.startswith("explain") else ["model"]  # those read one
+        new = {output: tmp_path / f"new_{output}" for output in (*made, *models) if output in flags}
         replaced = {flag: tmp_path / "changed" if name else source} | new
         built.run(stage, item, **{key.replace("-", "_"): path for key, path in replaced.items()})
-        pairs = [(path, built.root / flags[output]) for output, path in new.items() if output in OUTPUTS]
+        pairs = [(path, built.root / flags[output]) for output, path in new.items() if output in made]
         return [
             (path / file.name if path.is_dir() else path, file)
             for path, old in pairs

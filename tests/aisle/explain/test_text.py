@@ -63,23 +63,24 @@ def test_two_categories_have_opposite_values():
 
 
 def test_the_words_of_a_category_are_its_own(explained):
-    table = category_words(explained, 2)
+    table = category_words(explained, CATEGORY, 2)
     assert {name: set(part["word"]) for name, part in table.groupby("category")} == {
         name: set(words) for name, words in OWN.items()
     }
     assert list(table["rank"]) == [1, 2] * 3 and (table["mean_shap_present"] > 0).all()
     for _, part in table.groupby("category"):
-        assert part["mean_abs_shap"].is_monotonic_decreasing
+        assert part["mean_shap"].is_monotonic_decreasing
 
 
 def test_the_means_are_over_all_texts_and_over_those_with_the_word(explained):
-    row = category_words(explained, 1).iloc[0]
+    row = category_words(explained, CATEGORY, 1).iloc[0]
     word = list(explained.words).index(row["word"])
     values = explained.values(np.arange(len(TEXTS)))[:, word, explained.classes.index(row["category"])]
     has = np.array([row["word"] in text.split() for text in TEXTS])
     assert row["texts"] == has.sum()
     assert row["mean_abs_shap"] == pytest.approx(np.abs(values).mean())
     assert row["mean_shap_present"] == pytest.approx(values[has].mean())
+    assert row["mean_shap"] == pytest.approx(values[row["category"] == CATEGORY].mean())
 
 
 def predicted(wrong=(), unavailable=()):
