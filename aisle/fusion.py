@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat
 from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
 from aisle.errors import AisleError
@@ -111,9 +112,10 @@ class Stack:
         return np.hstack([(logs * available[:, :, None]).reshape(len(each), -1), available])
 
     def fit(self, each: np.ndarray, available: np.ndarray, y: np.ndarray) -> "Stack":
-        """Fit the regression."""
+        """Fit the regression; where all are of one category, that is the answer."""
         self.n_categories_ = each.shape[2]
-        self.model_ = clone(self.model).fit(self._inputs(each, available), y)
+        model = clone(self.model) if len(np.unique(y)) > 1 else DummyClassifier()
+        self.model_ = model.fit(self._inputs(each, available), y)
         return self
 
     def combine(self, each: np.ndarray, available: np.ndarray) -> np.ndarray:

@@ -367,10 +367,11 @@ def small_params() -> dict[str, Any]:
     params["classifiers"] = {name: params["classifiers"][name] for name in kept}
     for fusion in params["fusions"].values():
         fusion["models"] = list(kept)
-    for name, fields in (("text_floor", ["title"]), ("text_specifications", ["title", "specifications"])):
-        params["classifiers"][name]["options"]["fields"] = fields  # with descriptions no product is wrong
-    params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     params["leakage"]["models"] = {name: params["leakage"]["models"][name] for name in kept}
+    # with all words of the descriptions no product is wrong, and there is nothing to compare
+    params["classifiers"]["text_floor"]["options"]["min_df"] = 7
+    params["classifiers"]["text_specifications"]["options"]["fields"] = ["title", "specifications"]
+    params["classifiers"]["descriptors"]["options"]["n_components"] = 2
     return params
 
 

@@ -152,6 +152,12 @@ def test_the_stack_gives_0_to_a_category_that_its_training_lacks():
     assert (found.argmax(axis=1) == y)[y != 1].mean() > 0.8
 
 
+def test_the_stack_of_one_category_says_that_category():
+    each, available, _ = simulated([3, 1], n=9)
+    found = fusion.create("stack", {}).fit(each, available, np.full(9, 2)).combine(each, available)
+    np.testing.assert_array_equal(found, np.tile([0.0, 0.0, 1.0], (9, 1)))
+
+
 @pytest.mark.parametrize(
     ("method", "options", "told"),
     [
