@@ -26,7 +26,9 @@ def split(folds: pd.DataFrame) -> Split:
 def prior(folds: pd.DataFrame) -> pd.Series:
     """Return the categories' shares in the training part, of all categories, sorted by name."""
     train = folds.loc[split(folds).train, "category"].astype(str)
-    return train.value_counts(normalize=True).reindex(np.unique(folds["category"].to_numpy(str)), fill_value=0.0)
+    return train.value_counts(normalize=True).reindex(
+        np.unique(folds["category"].to_numpy(str)), fill_value=0.0
+    )
 
 
 def table(folds: pd.DataFrame, available: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Layers = list[tuple[np.ndarray, np.ndarray]]
+"""Kernel (inputs, outputs) and bias (outputs,) of each dense layer; relu follows all but the last."""
 LEAST_SHARE = 0.1
 """Least sd of a feature to divide by, as a share of the features' root mean square sd: a channel that hardly
 ever fires in the training part would else count for more than all others in a picture where it does."""
@@ -33,9 +35,9 @@ class ReluHead:
     classes_: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
-    dense: list[tuple[np.ndarray, np.ndarray]]
+    dense: Layers
 
-    def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def layers(self) -> Layers:
         """Return kernel and bias of each layer on the features as they are: the first one standardises."""
         (kernel, bias), *others = self.dense
         first = kernel / self.scale.astype(np.float64)[:, None]
@@ -48,9 +50,17 @@ class ReluHead:
         return logits / logits.sum(1, keepdims=True)
 
 
-def scores(layers: list[tuple[np.ndarray, np.ndarray]], X: np.ndarray) -> np.ndarray:
+def hidden(layers: Layers, X: np.ndarray) -> list[np.ndarray]:
+    """Return each hidden layer's values before the relu, for features (n, dimension)."""
+    values, result = np.asarray(X, np.float64), []
+    for kernel, bias in layers[:-1]:
+        result.append(values @ kernel + bias)
+        values = np.maximum(result[-1], 0)
+    return result
+
+
+def scores(layers: Layers, X: np.ndarray) -> np.ndarray:
     """Return the last layer's values (n, k), before the softmax, for features (n, dimension)."""
-    values = np.asarray(X, np.float64)
-    for number, (kernel, bias) in enumerate(layers):
-        values = (np.maximum(values, 0) if number else values) @ kernel + bias
-    return values
+    values = [np.asarray(X, np.float64), *(np.maximum(each, 0) for each in hidden(layers, X))][-1]
+    kernel, bias = layers[-1]
+    return values @ kernel + bias

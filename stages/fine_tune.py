@@ -41,9 +41,7 @@ def run(
         recipe = recipe.model_copy(update={"options": tuner.encoder_options})
         tuned = tune(tuner, pictures["picture"][available], folds[available], params, pretrained, folder)
         head, history = tuned.head, pd.DataFrame(tuned.history, columns=tuners.HISTORY)
-        entry = registry.EncoderParams(
-            encoder=recipe.encoder, weights=recipe.weights, options=recipe.options
-        )
+        entry = registry.EncoderParams(encoder=recipe.encoder, weights=recipe.weights, options=recipe.options)
         asked = available & ~holdout.split(folds).train
         encoded = Pictures(pictures.loc[asked, "picture"].tolist())
         known = shares.index.isin(head.classes_)

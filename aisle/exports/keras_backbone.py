@@ -54,7 +54,7 @@ def preprocess(architecture: str, pictures: Any) -> Any:
 
 
 def write(model: Any, side: int, path: Path, what: str) -> np.ndarray:
-    """Write a Keras model as OpenVINO (.xml), picture (1, side, side, 3) to one output without its first axis.
+    """Write a Keras model of pictures (1, side, side, 3) as an OpenVINO model (.xml).
 
     Returns
     -------

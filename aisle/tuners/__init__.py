@@ -1,8 +1,8 @@
 """Tuners: one per kind of backbone, loaded by the file's name: train a head and, if wanted, the last block.
 
-The file `aisle/tuners/<name>.py` tunes what `aisle/encoders/image/<name>.py` runs. It defines one class `Tuner`,
-a params section (its options) with the method of `Model`. TensorFlow or torch is needed only here: what is
-tuned is exported, and predicts with OpenVINO and NumPy.
+The file `aisle/tuners/<name>.py` tunes what `aisle/encoders/image/<name>.py` runs. It defines one class
+`Tuner`, a params section (its options) with the method of `Model`. TensorFlow or torch is needed only here:
+what is tuned is exported, and predicts with OpenVINO and NumPy.
 """
 
 import importlib
@@ -161,4 +161,4 @@ def agree(expected: np.ndarray, found: np.ndarray, what: str) -> None:
     """
     difference = float(np.abs(np.asarray(expected, float) - found).max())
     if not difference <= 1e-4:
-        raise AisleError(f"{what}: exported probabilities must be the trained ones to 1e-4; found {difference}")
+        raise AisleError(f"{what}: the export must predict what was trained, to 1e-4; found {difference}")

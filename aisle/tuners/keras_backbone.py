@@ -1,9 +1,9 @@
 """Fine-tuning of keras.applications' backbones: a head on the global average, and the last block if wanted.
 
-What stays frozen (the trunk) runs in OpenVINO, a picture once, or once per epoch where pictures are augmented;
-Keras trains only what is above it. No gradient reaches the trunk, so that this is the training of the whole
-network, without its costs. Batch normalisation stays in inference mode, also in the unfrozen block, as Keras
-recommends for small batches (https://keras.io/guides/transfer_learning/).
+What stays frozen (the trunk) runs in OpenVINO, a picture once, or once per epoch where pictures are
+augmented; Keras trains only what is above it. No gradient reaches the trunk, so that this is the training of
+the whole network, without its costs. Batch normalisation stays in inference mode, also in the unfrozen block, as
+Keras recommends (https://keras.io/guides/transfer_learning/).
 """
 
 import os
@@ -53,9 +53,9 @@ class Augment(Section):
     """
 
     flip: bool = False
-    rotation: float = Field(0.0, ge=0, le=0.5)
-    zoom: float = Field(0.0, ge=0, lt=1)
-    brightness: float = Field(0.0, ge=0, le=1)
+    rotation: float = Field(default=0.0, ge=0, le=0.5)
+    zoom: float = Field(default=0.0, ge=0, lt=1)
+    brightness: float = Field(default=0.0, ge=0, le=1)
 
     def layers(self, seed: int) -> list[Any]:
         """Return the layers that do something, for RGB 0-255."""
@@ -89,7 +89,7 @@ class Tuner(Section):
     encoder_options: ClassVar[dict[str, Any]] = {"pooling": "avg", "precision": "fp32"}
     side: int = Field(224, ge=32)
     unfreeze: Literal["none", "last_block"] = "none"
-    augment: Augment = Field(default_factory=Augment)
+    augment: Augment = Augment()
 
     def tune(
         self,
