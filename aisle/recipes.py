@@ -9,6 +9,9 @@ from pydantic import Field, TypeAdapter
 
 from aisle.params import Section
 
+OWN = "own"
+"""`weights` of an encoder whose exported model lies in the model's own folder: it was fine-tuned."""
+
 
 class TextRecipe(Section):
     """Fields of data/text.parquet in one form, as they are."""
@@ -24,7 +27,8 @@ class VectorRecipe(Section):
     Attributes
     ----------
     modality, encoder, weights, options
-        As in params.yaml: encoders.<modality>.<name>; `weights` names a folder of models/pretrained/.
+        As in params.yaml: encoders.<modality>.<name>; `weights` names a folder of
+        models/pretrained/, or is OWN.
     fields, form
         Of a text encoder.
     learned

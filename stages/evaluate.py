@@ -1,7 +1,7 @@
 """Score every model from its predictions file alone: intervals, paired tests, calibration, decisions.
 
-Inputs: the folder predictions/ (one file per model, or per model and seed in seeds/); data/folds.parquet
-(near-duplicate groups); data/products.parquet (category paths, titles).
+Inputs: the folder predictions/ (one file per model; in seeds/ one per model and seed; in fine_tuned/ those of
+the hold-out alone); data/folds.parquet (near-duplicate groups); data/products.parquet (category paths, titles).
 Outputs: metrics/models.json, one flat dict per model (cv_*: repeated stratified group k-fold, holdout_*: one
 60/20/20 split); metrics/seeds.json, one per model of several seeds; the folder reports/evaluation/:
 models.csv, per_class.csv, folds.csv, confusion.csv, reliability.csv, risk_coverage.csv, decisions.csv
@@ -120,13 +120,13 @@ def tables_of(
 
 
 def read_models(
-    folder: Path, names: Iterable[str], seeded: Iterable[str], seeds: Iterable[int]
+    folder: Path, names: Iterable[str], tuned: Iterable[str], seeded: Iterable[str], seeds: Iterable[int]
 ) -> dict[str, dict[int, pd.DataFrame]]:
     """Return the predictions of every model, by seed."""
     single = tables.exactly(folder, names, ".parquet")
-    several = tables.exactly(
-        folder / "seeds", [f"{name}-{seed}" for name in seeded for seed in seeds], ".parquet"
-    )
+    single |= tables.exactly(folder / "fine_tuned", tuned, ".parquet")
+    files = [f"{name}-{seed}" for name in seeded for seed in seeds]
+    several = tables.exactly(folder / "seeds", files, ".parquet")
     models = {name: {evaluation.NO_SEED: tables.read(path)} for name, path in single.items()}
     for name in seeded:
         models[name] = {seed: tables.read(several[f"{name}-{seed}"]) for seed in seeds}
@@ -151,13 +151,19 @@ def main() -> None:
         *load_params(args.params, "fusions", dict[str, Any]),
         *load_params(args.params, "zero_shot", dict[str, Any]),
     ]
-    models = read_models(Path(args.predictions), names, [], [])
+    backbones = load_params(args.params, "transfer.backbones", list[str])
+    heads = load_params(args.params, "transfer.heads", dict[str, Any])
+    seeded = [f"{backbone}_{head}" for backbone in backbones for head in heads]
+    seeded += load_params(args.params, "fusion_networks.names", list[str])
+    tuned = list(load_params(args.params, "fine_tunes", dict[str, Any]))
+    seeds = load_params(args.params, "seeds", list[int])
+    models = read_models(Path(args.predictions), names, tuned, seeded, seeds)
     folds = tables.read(args.folds, ["product_id", "category", "group"])
     products = tables.read(args.products, ["product_id", "title", "category_path"])
-    results, seeds, found = run(models, folds, products, params)
+    results, by_seed, found = run(models, folds, products, params)
     label = folds.attrs["catalogue"]
     tables.write_metrics(results, args.metrics, label)
-    tables.write_metrics(seeds, args.seed_metrics, label)
+    tables.write_metrics(by_seed, args.seed_metrics, label)
     for name, table in found.items():
         tables.write_csv(table, Path(args.tables) / f"{name}.csv", label)
 

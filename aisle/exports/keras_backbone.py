@@ -42,9 +42,41 @@ def build(architecture: str, side: int, weights: Path | None, seed: int | None) 
         # loaded: the input divided by the root of ImageNet's sd. No bias: dividing the kernel does the same.
         kernel = backbone.get_layer("stem_conv").kernel
         kernel.assign(kernel / np.sqrt(IMAGENET_SD)[None, None, :, None])
-    preprocess = getattr(keras.applications, MODULES[architecture]).preprocess_input
     pictures = keras.Input(shape, name="pictures")
-    return keras.Model(pictures, backbone(preprocess(pictures)))
+    return keras.Model(pictures, backbone(preprocess(architecture, pictures)))
+
+
+def preprocess(architecture: str, pictures: Any) -> Any:
+    """Return what the architecture's backbone reads, of RGB 0-255."""
+    import keras
+
+    return getattr(keras.applications, MODULES[architecture]).preprocess_input(pictures)
+
+
+def write(model: Any, side: int, path: Path, what: str) -> np.ndarray:
+    """Write a Keras model of pictures (1, side, side, 3) as an OpenVINO model (.xml).
+
+    Returns
+    -------
+    numpy.ndarray
+        Keras's result for a fixed picture, with which the written model's agrees.
+
+    Raises
+    ------
+    AisleError
+        If it does not agree; `what` names the model.
+    """
+    core()
+    import openvino
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((1, side, side, 3), tf.float32, "pictures")]
+    function = tf.function(lambda pictures: model(pictures, training=False), input_signature=signature)
+    save(openvino.convert_model(function), path)
+    picture = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype(np.float32)
+    expected = function(picture).numpy()[0]
+    agree(expected, Runtime(path).run([picture])[0], what)
+    return expected
 
 
 class Export(Section):
@@ -64,17 +96,7 @@ class Export(Section):
     def export(self, files: dict[str, Path], seed: int | None, folder: Path) -> dict[str, Any]:
         """Write the model, and compare it with Keras on a fixed picture."""
         model = build(self.architecture, self.side, next(iter(files.values()), None), seed)
-        core()
-        import openvino
-        import tensorflow as tf
-
-        signature = [tf.TensorSpec((1, self.side, self.side, 3), tf.float32, "pictures")]
-        function = tf.function(lambda pictures: model(pictures, training=False), input_signature=signature)
-        path = folder / "model.xml"
-        save(openvino.convert_model(function), path)
-        picture = np.random.default_rng(0).uniform(0, 255, (1, self.side, self.side, 3)).astype(np.float32)
-        expected = function(picture).numpy()[0]
-        agree(expected, Runtime(path).run([picture])[0], self.architecture)
+        expected = write(model, self.side, folder / "model.xml", self.architecture)
         return {
             "architecture": self.architecture,
             "side": self.side,

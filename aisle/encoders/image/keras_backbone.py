@@ -48,5 +48,9 @@ class Encoder(Pretrained):
         return maps.mean((1, 2)) if self.pooling == "avg" else maps.reshape(len(maps), -1)
 
     def _input(self, picture: np.ndarray) -> np.ndarray:
-        resized = Image.fromarray(picture).resize((self._side, self._side), Image.Resampling.BILINEAR)
-        return np.asarray(resized, np.float32)[None]
+        return stretched(picture, self._side).astype(np.float32)[None]
+
+
+def stretched(picture: np.ndarray, side: int) -> np.ndarray:
+    """Return an RGB picture, uint8, at the backbone's side: uint8 (side, side, 3)."""
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR))

@@ -1,0 +1,149 @@
+"""Grad-CAM (Selvaraju et al. 2017) of a backbone, global average pooling and a head of dense relu layers.
+
+The pooled features are the last map's mean over h * w places, so the gradient of a class score with respect
+to the map is that with respect to the features, divided by h * w, at every place. It follows exactly from the
+head's weights, so that neither TensorFlow nor the backbone's own gradient is needed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from aisle.relu_head import Layers, hidden, scores
+
+
+class PooledHead(Protocol):
+    """What a model's estimator must have to be explained."""
+
+    classes_: np.ndarray
+
+    def layers(self) -> Layers:
+        """Return the dense layers on the pooled features."""
+
+
+def gradient(layers: Layers, features: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Return the gradient (n, channels) of the score of class `index` (n,) at features (n, channels)."""
+    result = layers[-1][0].T[index]
+    for (kernel, _), values in zip(layers[-2::-1], hidden(layers, features)[::-1], strict=True):
+        result = (result * (values > 0)) @ kernel.T
+    return result
+
+
+def grad_cam(layers: Layers, maps: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Return Grad-CAM before its last relu, (n, h, w).
+
+    Parameters
+    ----------
+    layers
+        Of the head.
+    maps
+        Last feature maps (n, h, w, channels).
+    index
+        (n,): the class whose score is explained.
+    """
+    maps = np.asarray(maps, np.float64)
+    weights = gradient(layers, maps.mean((1, 2)), index) / (maps.shape[1] * maps.shape[2])
+    return np.einsum("nhwc,nc->nhw", maps, weights)
+
+
+def upsampled(cam: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a map (h, w) at the picture's size, bilinear."""
+    return cv2.resize(cam.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def coloured(cam: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a map (h, w) as an RGB picture, uint8: what speaks for the class from blue (none) to red."""
+    heat = np.maximum(upsampled(cam, height, width), 0)
+    scaled = np.round(255 * heat / heat.max()) if heat.max() > 0 else heat
+    return cv2.cvtColor(cv2.applyColorMap(scaled.astype(np.uint8), cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
+
+
+def hottest(heat: np.ndarray, share: float) -> np.ndarray:
+    """Return a boolean mask of the given share of places with the highest values; of equal ones the first."""
+    mask = np.zeros(heat.size, bool)
+    mask[np.argsort(-heat.ravel(), kind="stable")[: round(share * heat.size)]] = True
+    return mask.reshape(heat.shape)
+
+
+def without(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return a picture, uint8 (height, width, 3), with its mean colour where `mask` is true."""
+    result = picture.copy()
+    result[mask] = np.round(picture.mean((0, 1))).astype(np.uint8)
+    return result
+
+
+def drops(
+    layers: Layers,
+    encode: Callable[[Sequence[np.ndarray]], np.ndarray],
+    pictures: Sequence[np.ndarray],
+    index: np.ndarray,
+    share: float,
+    draws: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each class's log-probability drops without the hottest region, and a random one.
+
+    Parameters
+    ----------
+    layers
+        Of the head.
+    encode
+        Pictures to last feature maps (n, h, w, channels).
+    pictures
+        n RGB pictures, uint8, at the backbone's side.
+    index
+        (n,): the class.
+    share
+        Of the picture that is replaced by its mean colour.
+    draws, seed
+        Random regions per picture. Each is the hottest share of noise on the map's grid, upsampled as the map
+        is: as large, and of as few and as smooth patches.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        (n,) each: without the hottest region; without a random one, mean over the draws.
+    """
+    rng = np.random.default_rng(seed)
+    maps = encode(pictures)
+    before = _log_probability(layers, maps, index)
+    heats, total = grad_cam(layers, maps, index), np.zeros((1 + draws, len(pictures)))
+    for number, picture in enumerate(pictures):
+        grids = [heats[number], *rng.uniform(size=(draws, *maps.shape[1:3]))]
+        masked = [without(picture, hottest(upsampled(grid, *picture.shape[:2]), share)) for grid in grids]
+        total[:, number] = _log_probability(layers, encode(masked), np.repeat(index[number], 1 + draws))
+    return before - total[0], before - total[1:].mean(0)
+
+
+def _log_probability(layers: Layers, maps: np.ndarray, index: np.ndarray) -> np.ndarray:
+    from scipy.special import log_softmax
+
+    return log_softmax(scores(layers, maps.mean((1, 2))), axis=1)[np.arange(len(maps)), index]
+
+
+def difference(
+    hot: np.ndarray, random: np.ndarray, confidence: float, n_resamples: int, seed: int
+) -> dict[str, Any]:
+    """Return the mean drops, and their mean difference with its interval (percentile bootstrap)."""
+    from scipy.stats import bootstrap
+
+    gain = hot - random
+    result = {
+        "n": len(gain),
+        "drop_hottest": hot.mean(),
+        "drop_random": random.mean(),
+        "difference": gain.mean(),
+    }
+    if len(gain) > 1:
+        interval = bootstrap(
+            (gain,),
+            np.mean,
+            confidence_level=confidence,
+            n_resamples=n_resamples,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        result |= {"difference_low": interval.low, "difference_high": interval.high}
+    return result
