@@ -91,6 +91,7 @@ METRICS = (
     "leakage",
     "label_audit",
     "champion",
+    "grad_cam",
 )
 
 
