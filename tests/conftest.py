@@ -371,7 +371,7 @@ def small_params() -> dict[str, Any]:
     # with all words of the descriptions no product is wrong, and there is nothing to compare
     params["classifiers"]["text_floor"]["options"]["min_df"] = 7
     params["classifiers"]["text_specifications"]["options"]["fields"] = ["title", "specifications"]
-    params["classifiers"]["descriptors"]["options"]["n_components"] = 2
+    params["classifiers"]["descriptors"]["options"]["n_components"] = 10
     return params
 
 
