@@ -89,7 +89,7 @@ def gather(
     tags
         Of every run.
     """
-    decisions = evaluation["decisions"].set_index("model").to_dict(orient="index")
+    decisions = packaging.decisions(evaluation["decisions"])
     result: dict[str, list[Record]] = {}
     for name, entry in scores.items():
         if not isinstance(entry, dict):
