@@ -101,18 +101,18 @@ def choose(
 
 def metrics(choice: Choice, scores: dict[str, Any], params: ChampionParams) -> dict[str, Any]:
     """Return the flat dict of metrics/champion.json."""
-    table = choice.table.set_index("model")
+    table = choice.table.set_index("model").to_dict(orient="index")
     result: dict[str, Any] = {"champion": choice.champion, "challenger": choice.challenger}
     for role, name in (("champion", choice.champion), ("challenger", choice.challenger)):
         for key in (SCORE, f"{SCORE}_low", f"{SCORE}_high"):
             result[f"{role}_{key.removeprefix('cv_')}"] = scores[name].get(key) if name else None
-        result[f"{role}_megabytes"] = float(table.loc[name, "megabytes"]) if name else None
+        result[f"{role}_megabytes"] = table[name]["megabytes"] if name else None
     return result | {
-        "best": str(table.index[0]),
-        "champion_behind": float(table.loc[choice.champion, "behind"]),
-        "champion_behind_p": float(table.loc[choice.champion, "p"]),
+        "best": next(iter(table)),
+        "champion_behind": table[choice.champion]["behind"],
+        "champion_behind_p": table[choice.champion]["p"],
         "candidates": len(table),
-        "tied": int(table["tied"].sum()),
+        "tied": int(choice.table["tied"].sum()),
         "confidence": params.confidence,
         "rule": RULE,
     }

@@ -19,12 +19,12 @@ _CODE = re.compile(rb"aisle(?:\.[a-z_0-9]+)+")
 def signature(package: packaging.Package) -> Any:
     """Return the model's signature."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
-    inputs = [
+    inputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.binary if name == "image" else DataType.string, name, required=False) for name in RAW
     ]
-    outputs = [
+    outputs: list[ColSpec | TensorSpec] = [
         ColSpec(kind, f"{rank}_{part}")
         for rank in RANKS[: len(package.categories)]
         for part, kind in (("category", DataType.string), ("probability", DataType.double))

@@ -12,10 +12,13 @@ import shutil
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aisle import recipes, saved_models, weights
 from aisle.errors import AisleError, some
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE, MODELS, PRETRAINED, SEEDS = "package.json", "models", "pretrained", "seeds"
 RAW = ("title", "description", "specifications", "image")
@@ -69,6 +72,14 @@ class Package:
     pretrained: dict[str, str] = field(default_factory=dict)
     aisle: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
+
+
+def decisions(table: "pd.DataFrame") -> dict[str, dict[str, Any]]:
+    """Return the rows of reports/evaluation/decisions.csv as plain values, by model."""
+    return {
+        str(row["model"]): {str(key): value for key, value in row.items() if key != "model"}
+        for row in table.to_dict(orient="records")
+    }
 
 
 def seeds(name: str, models: Path) -> dict[int, Path]:

@@ -242,7 +242,7 @@ class Predictor:
             batch = products.iloc[start : start + BATCH].reset_index(drop=True)
             raw = RawProducts(batch, self.package, images, self._encoders)
             table = self.decide(raw)
-            table.insert(table.columns.get_loc("used_image") + 1, "warning", self._warnings(raw, table))
+            table.insert(list(table).index("used_image") + 1, "warning", self._warnings(raw, table))
             parts.append(table)
         return pd.concat(parts, ignore_index=True)
 
@@ -326,7 +326,7 @@ class Predictor:
         for _, _, kinds in each:
             for kind, there in kinds.items():
                 used[kind] = used.get(kind, np.zeros(len(inputs), bool)) | there
-        return values, available.any(axis=1), used
+        return values, np.asarray(available.any(axis=1)), used
 
     def _model(self, name: str) -> saved_models.SavedModel:
         if name not in self._models:
@@ -344,7 +344,9 @@ class Predictor:
         if isinstance(recipe, recipes.TextRecipe):
             texts = np.array(inputs.texts(recipe.fields, recipe.form), dtype=object)
             return texts, {"text": np.array([bool(item) for item in texts], dtype=bool)}
-        each = {one.modality: self._vectors(name, one, inputs) for one in recipes.vectors(recipe)}
+        each: dict[str, np.ndarray] = {
+            one.modality: self._vectors(name, one, inputs) for one in recipes.vectors(recipe)
+        }
         used = {kind: ~np.isnan(vectors[:, 0]) for kind, vectors in each.items()}
         if isinstance(recipe, recipes.VectorRecipe):
             return each[recipe.modality], used

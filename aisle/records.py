@@ -89,7 +89,7 @@ def gather(
     tags
         Of every run.
     """
-    decisions = evaluation["decisions"].set_index("model").to_dict(orient="index")
+    decisions = packaging.decisions(evaluation["decisions"])
     result: dict[str, list[Record]] = {}
     for name, entry in scores.items():
         if not isinstance(entry, dict):
@@ -106,8 +106,8 @@ def gather(
         result[name] = [Record(name, None, params, metrics, own, curves, drawn)]
         for seed in packaging.seeds(name, models):
             ending = f"_seed_{seed}"
-            each = {key.removesuffix(ending): value for key, value in by_seed.get(name, {}).items()}
-            each = {key: value for key, value in each.items() if f"{key}{ending}" in by_seed.get(name, {})}
+            found = by_seed.get(name, {}).items()
+            each = {key.removesuffix(ending): value for key, value in found if key.endswith(ending)}
             curves = fold_curves(folds[folds["seed"] == seed])
             curves |= history_curves(histories(folder, name, seed))
             about = own | {"seed": str(seed)}

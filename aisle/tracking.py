@@ -212,7 +212,7 @@ class Tracker:
     def __init__(self, experiment: str, uri: str | None = None) -> None:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-        os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         import mlflow
 
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
@@ -317,6 +317,7 @@ class Tracker:
     ) -> Any:
         reads = [name for name in RAW if ("image" if name == "image" else "text") in package.modalities]
         return self._mlflow.models.Model.log(
+            artifact_path=None,  # of older versions; must be named
             name="model",
             flavor=_Pyfunc,
             validate_serving_input=code is not None,  # loads and runs it: seconds, for those to be used

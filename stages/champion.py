@@ -49,14 +49,6 @@ def run(
     return champion.choose(scores, folds, n_bytes, params)
 
 
-def decisions(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the rows of decisions.csv as plain values, by model."""
-    return {
-        str(row["model"]): {str(key): value for key, value in row.items() if key != "model"}
-        for row in table.to_dict(orient="records")
-    }
-
-
 def main() -> None:
     """Read files, run, write files."""
     parser = cli.parser(
@@ -80,7 +72,7 @@ def main() -> None:
     models, scores, evaluation = Path(args.models), read_scores(args.scores), Path(args.evaluation)
     pretrained = models / packaging.PRETRAINED
     choice = run(scores, tables.read_csv(evaluation / "folds.csv"), models, pretrained, params)
-    decided = decisions(tables.read_csv(evaluation / "decisions.csv"))
+    decided = packaging.decisions(tables.read_csv(evaluation / "decisions.csv"))
     label = scores["catalogue"]
     prepared = text.model_dump(), images.model_dump()
     for name, target in ((choice.champion, args.champion), (choice.challenger, args.challenger)):

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from aisle import cli, records, specifications, tables, tracking
+from aisle import cli, packaging, records, specifications, tables, tracking
 from aisle.errors import AisleError
 from aisle.images import ImagesParams
 from aisle.params import load_params
@@ -93,7 +93,7 @@ def main() -> None:
         folder,
         tracking.environment_tags(),
     )
-    decided = evaluation["decisions"].set_index("model").to_dict(orient="index")
+    decided = packaging.decisions(evaluation["decisions"])
     source = tracking.Source(models, scores["catalogue"], text, images, decided)
     roles = {role: (choice[role], Path(args.packages) / role) for role in ROLES if choice[role]}
     tracker = tracking.Tracker(f"aisle-{scores['catalogue'].split()[0]}")

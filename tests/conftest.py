@@ -16,7 +16,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from threadpoolctl import threadpool_limits
 
-from aisle import cli, weights
+from aisle import cli, openvino_runtime, weights
 from aisle.params import read_yaml
 
 REPO = Path(__file__).parents[1]
@@ -345,6 +345,27 @@ def no_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("none")
     weights.write(weights.Weights(weights.NONE, "none"), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_backbone() -> Callable[[Path, str], None]:
+    """Return a function that writes an exported picture model, (1, 16, 16, 3) to a map (1, 4, 4, 6)."""
+
+    def write(folder: Path, label: str) -> None:
+        openvino_runtime.core()
+        from openvino import Model, opset13
+
+        colours = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+        picture = opset13.parameter([1, 16, 16, 3], np.float32)
+        channels = opset13.matmul(opset13.divide(picture, np.float32(255)), colours, False, False)
+        parts = opset13.reshape(opset13.tanh(channels), np.array([1, 4, 4, 4, 4, 6]), False)
+        result = opset13.reduce_mean(parts, np.array([2, 4]), keep_dims=False)
+        folder.mkdir(parents=True)
+        openvino_runtime.save(Model([result], [picture], "tiny"), folder / "model.xml")
+        facts = {"side": 16, "map": [4, 4, 6]}
+        weights.write(weights.Weights(label, "random", export="keras_backbone", facts=facts), folder)
+
+    return write
 
 
 @pytest.fixture(scope="session")
