@@ -1,4 +1,4 @@
-"""Which model to use: the cheapest of those not told from the best (docs/decisions/0011-champion.md)."""
+"""Which model to use: the cheapest of those within noise of the best (docs/decisions/0011-champion.md)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,21 +7,21 @@ import pandas as pd
 from pydantic import Field
 
 from aisle.errors import AisleError
-from aisle.metrics import corrected_t_test
+from aisle.metrics import corrected_error
 from aisle.params import Section
 from aisle.weights import ABSENT, UNTRAINED
 
 SCORE = "cv_accuracy"
 RULE = (
-    "best cross-validated accuracy; of the models that the corrected t-test on folds does not tell from the "
-    "best, the smallest package"
+    "best cross-validated accuracy; of the models within `standard_errors` (Nadeau-Bengio) of the best, the "
+    "smallest package"
 )
 
 
 class ChampionParams(Section):
     """Section `champion`."""
 
-    confidence: float = Field(gt=0.5, lt=1)
+    standard_errors: float = Field(ge=0)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Choice:
     """Champion, challenger (None where there is one model only), and the table they were chosen from.
 
     `table` has one row per candidate, the best first: model, accuracy, megabytes, behind (accuracy of the
-    best minus its own, mean of the folds), p (two-sided, of that difference), tied, role.
+    best minus its own, mean of the folds), standard_error (of that difference), tied, role.
     """
 
     champion: str
@@ -61,7 +61,7 @@ def choose(
     n_bytes
         Bytes of each candidate's package; a model that has none cannot be chosen.
     params
-        Confidence of the test.
+        How many standard errors are noise.
 
     Raises
     ------
@@ -80,15 +80,15 @@ def choose(
     best, rows = names[0], []
     for name in names:
         difference = (accuracy[best] - accuracy[name]).to_numpy()
-        test = corrected_t_test(difference, 1 / (n_splits - 1), params.confidence)
+        behind, error = float(difference.mean()), corrected_error(difference, 1 / (n_splits - 1))
         rows.append(
             {
                 "model": name,
                 "accuracy": scores[name][SCORE],
                 "megabytes": n_bytes[name] / 1e6,
-                "behind": test["gain"],
-                "p": test["gain_p"],
-                "tied": name == best or test["gain_p"] >= 1 - params.confidence,
+                "behind": behind,
+                "standard_error": error,
+                "tied": name == best or behind <= params.standard_errors * error,
             }
         )
     table = pd.DataFrame(rows)
@@ -110,9 +110,9 @@ def metrics(choice: Choice, scores: dict[str, Any], params: ChampionParams) -> d
     return result | {
         "best": next(iter(table)),
         "champion_behind": table[choice.champion]["behind"],
-        "champion_behind_p": table[choice.champion]["p"],
+        "champion_behind_standard_error": table[choice.champion]["standard_error"],
         "candidates": len(table),
         "tied": int(choice.table["tied"].sum()),
-        "confidence": params.confidence,
+        "standard_errors": params.standard_errors,
         "rule": RULE,
     }

@@ -164,6 +164,14 @@ def summarise(table: pd.DataFrame, group: np.ndarray, params: EvaluationParams) 
     return result
 
 
+def corrected_error(difference: np.ndarray, test_share: float) -> float:
+    """Return the standard error of a mean of fold-wise differences, corrected for overlapping training parts.
+
+    Parameters are those of `corrected_t_test`.
+    """
+    return float(np.sqrt((1 / len(difference) + test_share) * np.var(difference, ddof=1)))
+
+
 def corrected_t_test(difference: np.ndarray, test_share: float, confidence: float) -> dict[str, float]:
     """Return the Nadeau-Bengio corrected resampled t-test of fold-wise score differences.
 
@@ -185,7 +193,7 @@ def corrected_t_test(difference: np.ndarray, test_share: float, confidence: floa
     from scipy import stats  # 0.5 s, like statsmodels below: not for those that only read the params
 
     m, mean = len(difference), float(np.mean(difference))
-    error = float(np.sqrt((1 / m + test_share) * np.var(difference, ddof=1)))
+    error = corrected_error(difference, test_share)
     half = error * float(stats.t.ppf((1 + confidence) / 2, m - 1))
     with np.errstate(divide="ignore"):
         p = float(2 * stats.t.sf(np.abs(mean) / np.float64(error), m - 1)) if mean else 1.0

@@ -19,7 +19,7 @@ def out_of_fold(
     """Return the predictions table; fits run side by side, with the same result on any number of cores."""
     folds = tables.align(folds, inputs.product_ids, "data/folds.parquet", "the features")
     return predictions.out_of_fold(
-        estimator, inputs.X, inputs.available, folds, progress, keras_training.cores()
+        estimator, inputs.X, inputs.available, folds, progress, workers=keras_training.cores()
     )
 
 

@@ -2,8 +2,8 @@
 
 What stays frozen (the trunk) runs in OpenVINO, a picture once, or once per epoch where pictures are
 augmented; Keras trains only what is above it. No gradient reaches the trunk, so that this is the training of
-the whole network, without its costs. Batch normalisation stays in inference mode, also in the unfrozen block, as
-Keras recommends (https://keras.io/guides/transfer_learning/).
+the whole network, without its costs. Batch normalisation stays in inference mode, also in the unfrozen block,
+as Keras recommends (https://keras.io/guides/transfer_learning/).
 """
 
 import os

@@ -7,7 +7,7 @@ import pytest
 from aisle import champion
 from aisle.errors import AisleError
 
-PARAMS = champion.ChampionParams(confidence=0.95)
+PARAMS = champion.ChampionParams(standard_errors=1)
 ACCURACY = {"floor": 0.90, "small": 0.949, "best": 0.95, "random": 0.99, "gone": 0.0, "holdout": 0.97}
 BYTES = {"floor": 1_000_000, "small": 2_000_000, "best": 90_000_000, "random": 1000, "holdout": 1000}
 
@@ -36,7 +36,8 @@ def test_a_tie_goes_to_the_smaller_package():
     assert list(table.index) == ["best", "small", "floor"]  # no untrained, absent or hold-out model
     assert dict(table["tied"]) == {"best": True, "small": True, "floor": False}
     assert dict(table["role"]) == {"best": "challenger", "small": "champion", "floor": ""}
-    assert table.loc["floor", "p"] < 0.05 < table.loc["small", "p"]
+    assert table.loc["floor", "behind"] > table.loc["floor", "standard_error"]
+    assert table.loc["small", "behind"] <= table.loc["small", "standard_error"]
     assert table.loc["small", "megabytes"] == 2
 
 
