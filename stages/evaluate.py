@@ -1,7 +1,8 @@
 """Score every model from its predictions file alone: intervals, paired tests, calibration, decisions.
 
 Inputs: the folder predictions/ (a file per model; in seeds/ one per model and seed; in fine_tuned/ those of
-the hold-out alone); data/folds.parquet (near-duplicate groups); data/products.parquet (category paths, titles).
+the hold-out alone); data/folds.parquet (near-duplicate groups); data/products.parquet (category paths,
+titles).
 Outputs: metrics/models.json, one flat dict per model (cv_*: repeated stratified group k-fold, holdout_*: one
 60/20/20 split); metrics/seeds.json, one per model of several seeds; the folder reports/evaluation/:
 models.csv, per_class.csv, folds.csv, confusion.csv, reliability.csv, risk_coverage.csv, decisions.csv
