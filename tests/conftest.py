@@ -378,6 +378,7 @@ def small_params() -> dict[str, Any]:
     params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
     params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
     params["zero_shot"] = {}
+    params["fused_sets"] = {"text_picture": params["fused_sets"]["text_picture"]}
     params["fused_sets"]["text_picture"] |= {
         "text": "features/text/tfidf.parquet",
         "picture": "features/image/descriptors.parquet",
@@ -388,6 +389,8 @@ def small_params() -> dict[str, Any]:
     params["classifiers"] = {name: params["classifiers"][name] for name in kept}
     for fusion in params["fusions"].values():
         fusion["models"] = list(kept)
+    # neural models have tests of their own
+    params["transfer"]["backbones"], params["fusion_networks"]["names"], params["fine_tunes"] = [], [], {}
     params["leakage"]["models"] = {name: params["leakage"]["models"][name] for name in kept}
     # with all words of the descriptions no product is wrong, and there is nothing to compare
     params["classifiers"]["text_floor"]["options"]["min_df"] = 7
