@@ -53,9 +53,10 @@ def decide(table: pd.DataFrame, target_error: float) -> pd.DataFrame:
 def risk_coverage(confidence: np.ndarray, wrong: np.ndarray, points: int = 100) -> pd.DataFrame:
     """Return the risk-coverage curve: coverage, and the error among the most confident that make it up.
 
-    El-Yaniv and Wiener 2010, On the foundations of noise-free selective classification.
+    El-Yaniv and Wiener 2010, On the foundations of noise-free selective classification. Of equal confidences
+    the wrong ones come first, so that the curve does not depend on the order of the rows.
     """
-    order = np.argsort(-confidence, kind="stable")
+    order = np.lexsort((~wrong, -confidence))
     errors = np.cumsum(wrong[order])
     kept = np.unique(np.linspace(1, len(order), min(points, len(order))).round().astype(int))
     return pd.DataFrame({"coverage": kept / len(order), "error": errors[kept - 1] / kept})
