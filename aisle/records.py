@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle import packaging, tables
+from aisle import packaging, tables, weights
 from aisle.tracking import Record, flat, model_params
 
 TABLES = ("confusion", "reliability", "risk_coverage")
@@ -49,10 +49,8 @@ def history_curves(paths: Iterable[Path]) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
-def histories(folder: Path | None, name: str, seed: int | None) -> list[Path]:
+def histories(folder: Path, name: str, seed: int | None) -> list[Path]:
     """Return the files of a model's training histories: <name>.csv, and <name>-<seed>.csv of a seed."""
-    if folder is None:
-        return []
     stem = name if seed is None else f"{name}-{seed}"
     return [path for path in [folder / f"{stem}.csv"] if path.is_file()]
 
@@ -65,7 +63,7 @@ def gather(
     stages: dict[str, str],
     shared: dict[str, Any],
     models: Path,
-    folder: Path | None,
+    folder: Path,
     tags: dict[str, str],
 ) -> dict[str, list[Record]]:
     """Return each model's record and those of its seeds.
@@ -79,13 +77,13 @@ def gather(
     sections
         Sections of params.yaml that have an entry per model.
     stages
-        Section to the stage that makes its models.
+        Model to the DVC stage that makes it; of a model with seeds, without the seed.
     shared
         Sections that every model depends on.
     models
         Folder of model folders.
     folder
-        Of training histories, if there is any.
+        Of training histories.
     tags
         Of every run.
     """
@@ -94,23 +92,23 @@ def gather(
     for name, entry in scores.items():
         if not isinstance(entry, dict):
             continue
-        section = next((key for key, entries in sections.items() if name in entries), None)
         params = model_params(name, sections, models) | flat(shared)
         own = tags | {"weights": entry["weights"], "catalogue": scores["catalogue"], "model": name}
-        own |= {"dvc.stage": f"{stages[section]}@{name}"} if section else {}
+        own |= {"dvc.stage": stages[name]} if name in stages else {}
         folds = evaluation["folds"][evaluation["folds"]["model"] == name]
         metrics = numbers(entry) | numbers(decisions.get(name, {}), "decision_")
         drawn = {table: evaluation[table][evaluation[table]["model"] == name] for table in TABLES}
         drawn = drawn if all(len(table) for table in drawn.values()) else {}
         curves = fold_curves(folds) | history_curves(histories(folder, name, None))
         result[name] = [Record(name, None, params, metrics, own, curves, drawn)]
-        for seed in packaging.seeds(name, models):
+        for seed in packaging.seeds(name, models) if entry["weights"] != weights.ABSENT else ():
             ending = f"_seed_{seed}"
             found = by_seed.get(name, {}).items()
             each = {key.removesuffix(ending): value for key, value in found if key.endswith(ending)}
             curves = fold_curves(folds[folds["seed"] == seed])
             curves |= history_curves(histories(folder, name, seed))
             about = own | {"seed": str(seed)}
+            about |= {"dvc.stage": f"{stages[name]}-{seed}"} if name in stages else {}
             result[name].append(
                 Record(name, seed, params | {"seed": str(seed)}, numbers(each), about, curves)
             )

@@ -1,8 +1,7 @@
 """Log every model to MLflow, register champion and challenger. Running it again logs nothing twice.
 
 Inputs: metrics/models.json, metrics/seeds.json, metrics/champion.json; reports/evaluation/; models/;
-packages/; data/products.parquet and data/images.parquet, for the models' input example; the folder of
-training histories, if there is one.
+packages/; reports/histories/; data/products.parquet and data/images.parquet, for the models' input example.
 Outputs: none of the pipeline: runs in mlflow.db and mlruns/, or where MLFLOW_TRACKING_URI says.
 """
 
@@ -21,8 +20,14 @@ from aisle.images import ImagesParams
 from aisle.params import load_params
 from aisle.text import TextParams
 
-STAGES = {"classifiers": "classify", "fusions": "fuse", "zero_shot": "zero_shot"}
-"""Section of params.yaml to the stage that makes its models."""
+STAGES = {
+    "classifiers": "classify",
+    "fusions": "fuse",
+    "zero_shot": "zero_shot",
+    "fine_tunes": "fine_tune",
+    "fusion_networks": "train_fusion",
+}
+"""Section of params.yaml to the stage that makes a model of each of its entries."""
 ROLES = ("champion", "challenger")
 
 
@@ -62,8 +67,8 @@ def main() -> None:
         packages="folder of packages",
         products="products",
         pictures="pictures",
+        histories="folder of training histories",
     )
-    parser.add_argument("--histories", metavar="PATH", help="folder of training histories")
     args = parser.parse_args()
     text = load_params(args.params, "text", TextParams).model_dump()
     images = load_params(args.params, "images", ImagesParams).model_dump()
@@ -73,24 +78,33 @@ def main() -> None:
         "folds": load_params(args.params, "folds", dict[str, Any]),
         "evaluation": load_params(args.params, "evaluation", dict[str, Any]),
     }
+    networks = load_params(args.params, "fusion_networks.networks", dict[str, Any])
+    chosen = load_params(args.params, "fusion_networks.names", list[str])
+    heads = load_params(args.params, "transfer.heads", dict[str, Any])
+    backbones = load_params(args.params, "transfer.backbones", list[str])
+    pairs = {f"{backbone}_{head}": (backbone, head) for backbone in backbones for head in heads}
     sections = {
         "classifiers": load_params(args.params, "classifiers", dict[str, Any]),
         "fusions": load_params(args.params, "fusions", dict[str, Any]),
         "zero_shot": load_params(args.params, "zero_shot", dict[str, Any]),
+        "fine_tunes": load_params(args.params, "fine_tunes", dict[str, Any]),
+        "fusion_networks": {name: networks[name] for name in chosen},
+        "transfer": {name: heads[head] | {"backbone": backbone} for name, (backbone, head) in pairs.items()},
     }
+    stages = {name: f"{STAGES[key]}@{name}" for key in STAGES for name in sections[key]}
+    stages |= {name: f"train_backbone@{backbone}" for name, (backbone, _) in pairs.items()}
     scores, choice, models = read_json(args.scores), read_json(args.choice), Path(args.models)
     names = (*records.TABLES, "folds", "decisions")
     evaluation = {name: tables.read_csv(Path(args.evaluation) / f"{name}.csv") for name in names}
-    folder = Path(args.histories) if args.histories else None
     gathered = records.gather(
         scores,
         read_json(args.seed_scores),
         evaluation,
         sections,
-        STAGES,
+        stages,
         shared,
         models,
-        folder,
+        Path(args.histories),
         tracking.environment_tags(),
     )
     decided = packaging.decisions(evaluation["decisions"])

@@ -255,6 +255,7 @@ class Workspace:
                 "packages": "packages",
                 "products": "data/products.parquet",
                 "pictures": "data/images.parquet",
+                "histories": "reports/histories",
             },
             "report": {
                 "metrics": "metrics",

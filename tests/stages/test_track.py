@@ -139,7 +139,7 @@ def logged(store, workspace, mlflow):
             patch.setenv("MLFLOW_TRACKING_URI", uri)
             patch.setenv("DVC_EXP_NAME", "my-variant")
             patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-            workspace.run("track", histories=workspace.root / "reports/histories", **paths)
+            workspace.run("track", **paths)
 
     run()
     return mlflow.MlflowClient(store), run
