@@ -77,6 +77,8 @@ def rank(table: pd.DataFrame, params: LabelAuditParams) -> pd.DataFrame:
             f"{some(absent)} has none. Name a model that reads what the products have."
         )
     rows, best = np.arange(len(table)), values.argmax(axis=1)
+    if len(names) < 2:  # cleanlab's word for it is a traceback
+        raise AisleError(f"there must be two categories at least to audit labels; there is {some(names)}")
     issue = find_label_issues(given, values, filter_by=params.filter_by, n_jobs=1)
     quality = get_label_quality_scores(given, values, method=params.score)
     found = pd.DataFrame(

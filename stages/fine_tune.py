@@ -36,7 +36,7 @@ def run(
     )
     probabilities, head = np.zeros((len(folds), len(shares))), None
     history = pd.DataFrame(columns=tuners.HISTORY)
-    if label != weights.ABSENT:
+    if available.any():  # a catalogue without pictures goes through the whole pipeline
         tuner = tuners.create(params)
         recipe = recipe.model_copy(update={"options": tuner.encoder_options})
         tuned = tune(tuner, pictures["picture"][available], folds[available], params, pretrained, folder)

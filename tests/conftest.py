@@ -16,7 +16,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from threadpoolctl import threadpool_limits
 
-from aisle import cli, openvino_runtime, weights
+from aisle import cli, openvino_runtime, tables, weights
 from aisle.params import read_yaml
 
 REPO = Path(__file__).parents[1]
@@ -286,10 +286,15 @@ class Workspace:
         with mock.patch.object(sys, "argv", [name, *self.arguments(name, item, **paths)]):
             cli.run(module.main)
 
-    def run_all(self) -> "Workspace":
-        """Run every stage but the report and the tracking."""
+    def run_data(self) -> "Workspace":
+        """Run the stages that make data/."""
         for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
             self.run(name)
+        return self
+
+    def run_models(self) -> "Workspace":
+        """Run the stages up to the scores of the models."""
+        self.run_data()
         self.run("fetch_weights", "none")
         for item in self.params["encoders"]["text"]:
             self.run("embed_text", item)
@@ -304,6 +309,11 @@ class Workspace:
             for item in self.params[section]:
                 self.run(name, item)
         self.run("evaluate")
+        return self
+
+    def run_all(self) -> "Workspace":
+        """Run every stage but the neural ones, the tracking and the report."""
+        self.run_models()
         self.run("audit_labels")
         for item in self.params["leakage"]["models"]:
             self.run("compare_folds", item)
@@ -312,6 +322,9 @@ class Workspace:
         for item in self.params["fusions"]:
             self.run("explain_fusion", item)
         self.run("champion")
+        # as explain_pictures writes it where its model has no weights
+        figures = {"model": "none", "weights": weights.ABSENT}
+        tables.write_metrics(figures, self.root / "metrics/grad_cam.json", "tiny")
         return self
 
 

@@ -56,8 +56,13 @@ SMALL = {
     "encoders.text": ("bow", "tfidf", "word2vec", "minilm"),
     "encoders.image": ("descriptors", "mobilenet_v2", "clip"),
     "feature_sets": ("bow", "tfidf", "word2vec", "minilm", "descriptors", "mobilenet_v2", "text_picture"),
+    "transfer.backbones": ("mobilenet_v2",),
+    "fusion_networks.names": ("attention",),
+    "fusion_networks.networks": ("attention",),
+    "seeds": (0, 1),
+    "fine_tunes": ("mobilenet_v2_fine_tuned",),
 }
-"""What the copies' params.yaml keeps: one encoder of each kind. CI's `make repro` runs all."""
+"""What the copies' params.yaml keeps: one of each kind. CI's `make repro` runs all."""
 ABSENT = ("mobilenet_v2", "clip")
 """Their weights are absent in the copies, so that what is made without weights is tested too."""
 
@@ -72,7 +77,7 @@ def shrink(path: Path) -> None:
         for part in section.split("."):
             entries = entries[part]
         for name in [name for name in entries if name not in kept]:
-            del entries[name]
+            entries.remove(name) if isinstance(entries, list) else entries.pop(name)
     for name in ABSENT:
         params["weights"][name]["source"] = "absent"
     yaml.dump(params, path)

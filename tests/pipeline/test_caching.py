@@ -10,7 +10,7 @@ pytestmark = pytest.mark.pipeline
 
 
 def files(copy) -> dict[str, bytes]:
-    folders = ("data", "features", "predictions", "metrics", "reports")
+    folders = ("data", "features", "models", "predictions", "packages", "metrics", "reports")
     return {
         str(path.relative_to(copy.path)): path.read_bytes()
         for folder in folders
@@ -28,7 +28,8 @@ def test_second_run_from_cold_gives_the_same_bytes(cold, make_copy, tmp_path):
 
 def test_one_core_gives_the_same_bytes(warm, cold):
     """What learns and what sums, again on one core: neither threads nor their number change a bit."""
-    stages = ["cluster@descriptors", "classify@descriptors", "classify@text_floor"]
+    stages = ["cluster@descriptors", "classify@descriptors", "classify@text_floor", "fuse@late_fusion"]
+    stages += ["classify@text_specifications", "train_fusion@attention-0"]
     warm.run("taskset", "-c", "0", "dvc", "repro", "--force", "--single-item", *stages)
     assert files(warm) == files(cold)
 
@@ -42,8 +43,11 @@ def test_second_run_does_nothing(cold):
 
 
 def test_fusion_parameter_reruns_the_fusion_and_what_depends_on_it(warm):
-    warm.edit("params.yaml", "picture_weight: 0.2", "picture_weight: 0.3")
-    assert warm.repro() == ["fuse@late_fusion", "evaluate", "report"]
+    """No encoder, no classifier, no network, no other fusion."""
+    warm.edit("params.yaml", "options: {C: 0.1}", "options: {C: 0.3}")
+    ran = warm.repro()
+    after = {"fuse@stacking", "explain_fusion@stacking", "evaluate", "champion", "track", "report"}
+    assert ran[0] == "fuse@stacking" and set(ran) == after and ran[-1] in ("report", "track")
 
 
 def test_comment_in_a_figure_module_reruns_the_report_alone(warm):

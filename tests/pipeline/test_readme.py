@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.pipeline
+AFTER_STACKING = {"fuse@stacking", "explain_fusion@stacking", "evaluate", "champion", "track", "report"}
+"""What a change of that fusion reruns: no encoder and no other model."""
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -32,21 +34,27 @@ def test_comparing_variants(warm):
     outputs = [warm.run("bash", "-c", line).stdout for line in lines]
     for output in outputs[:2]:
         ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
-        assert ran == ["fuse@late_fusion", "evaluate", "report"]
+        assert ran[0] == "fuse@stacking" and set(ran) == AFTER_STACKING
     show = outputs[2]
-    for word in ("picture-less", "picture-more", "0.1", "0.4"):
+    for word in (
+        "stack-strict",
+        "stack-free",
+        "fusions.stacking.options.C",
+        "stacking.cv_accuracy_sd",
+        "0.01",
+    ):
         assert word in show, show
-    assert "late_fusion.cv_accuracy" in outputs[3] and "metrics/models.json" in outputs[3]
+    assert "stacking.cv_accuracy" in outputs[3] and "metrics/models.json" in outputs[3]
     assert "metrics/ingest.json" not in outputs[3]
 
 
 def test_reviewing_a_pull_request(warm):
-    warm.edit("params.yaml", "picture_weight: 0.2", "picture_weight: 0.9")
+    warm.edit("params.yaml", "options: {C: 0.1}", "options: {C: 0.001}")
     warm.repro()
-    warm.run("git", "commit", "--quiet", "--all", "-m", "more picture")
+    warm.run("git", "commit", "--quiet", "--all", "-m", "stricter stack")
     (line,) = commands("Reviewing a pull request")
     report = warm.run("bash", "-c", line).stdout
-    for word in ("cv_accuracy", "fusions.late_fusion.picture_weight", "fuse@late_fusion", "```mermaid"):
+    for word in ("cv_accuracy", "fusions.stacking.options.C", "fuse@stacking", "```mermaid"):
         assert word in report, report
 
 

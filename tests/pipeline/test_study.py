@@ -47,8 +47,11 @@ def test_study_leaves_the_repository_alone_and_is_cached(warm, catalogue):
     assert headline["floor_accuracy_low"] <= headline["floor_accuracy"] <= headline["floor_accuracy_high"]
     assert headline["floor_accuracy"] > 0.6
     models = metrics["evaluate"]
-    assert models["descriptors"]["cv_coverage"] == 0
-    assert models["late_fusion"]["cv_accuracy"] == models["text_floor"]["cv_accuracy"]
+    assert models["descriptors"]["cv_input_share"] == 0
+    assert models["late_fusion"]["cv_accuracy"] == models["text_specifications"]["cv_accuracy"]
+    assert models["late_fusion"]["products_without_picture"] == 60
+    assert models[headline["best_model"]]["cv_accuracy"] == headline["best_accuracy"] > 0.6
+    assert headline["floor_model"] == "text_floor"
     assert set(models["text_floor"]["cv_per_class"]) == set(WORDS)
     assert metrics["cluster"]["descriptors"]["ari"] is None
     assert metrics["cluster"]["tfidf"]["ari"] is not None

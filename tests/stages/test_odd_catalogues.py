@@ -6,7 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from aisle import features, predictions, tables
+from aisle import features, predictions, saved_models, tables, tuners
+from aisle.weights import WeightsParams
+from stages import fine_tune
 
 
 def all_rows(**values):
@@ -52,30 +54,36 @@ PICTURELESS = {
 }
 
 
-@pytest.fixture(scope="module", params=PICTURELESS)
-def pictureless(request, make_workspace):
+@pytest.mark.parametrize(
+    ("kind", "reasons"),
+    [
+        ("empty folder", {"file_missing": 60}),
+        ("no folder", {"file_missing": 60}),
+        ("all broken", {"not_a_picture_in_a_known_format": 40, "damaged": 20}),
+        ("no column", {"no_picture_named": 60}),
+    ],
+)
+def test_why_there_is_no_picture(make_workspace, kind, reasons):
     workspace = make_workspace()
-    PICTURELESS[request.param](workspace)
-    return request.param, workspace.run_all()
-
-
-def test_without_pictures_there_are_results(pictureless):
-    kind, workspace = pictureless
+    PICTURELESS[kind](workspace)
+    workspace.run_data()
     counts = read(workspace, "images.json")
     assert counts["readable"] == 0
-    reasons = {
-        "empty folder": {"file_missing": 60},
-        "no folder": {"file_missing": 60},
-        "all broken": {"not_a_picture_in_a_known_format": 40, "damaged": 20},
-        "no column": {"no_picture_named": 60},
-    }[kind]
     assert reasons.items() <= counts.items()
     assert read(workspace, "ingest.json")["without_picture"] == (0 if kind == "all broken" else 60)
     assert read(workspace, "folds.json")["picture_pairs"] == 0
 
 
+@pytest.fixture(scope="module")
+def pictureless(make_workspace):
+    """Return a catalogue whose pictures are all broken; to the other kinds models are the same."""
+    workspace = make_workspace()
+    break_pictures(workspace)
+    return workspace.run_all()
+
+
 def test_without_pictures_descriptors_are_the_training_shares(pictureless):
-    _, workspace = pictureless
+    workspace = pictureless
     vectors = features.read(workspace.root / "features/image/descriptors.parquet")
     assert vectors.vectors.shape == (60, 194) and not vectors.available.any()
     cluster = read(workspace, "cluster/descriptors.json")
@@ -91,7 +99,7 @@ def test_without_pictures_descriptors_are_the_training_shares(pictureless):
 
 def test_without_pictures_the_fusion_is_that_of_the_texts(pictureless):
     """The weighted mean with the weights that the two models of texts have among themselves."""
-    _, workspace = pictureless
+    workspace = pictureless
     first, second, fused = (
         tables.read(workspace.root / f"predictions/{name}.parquet")
         for name in ("text_floor", "text_specifications", "late_fusion")
@@ -111,8 +119,31 @@ def test_without_pictures_the_fusion_is_that_of_the_texts(pictureless):
     assert "products_without_text" not in models["late_fusion"]
 
 
+def test_without_pictures_nothing_is_tuned(pictureless, tmp_path):
+    """A stage that ended in an error here would take the whole run with it."""
+    params = pictureless.params
+    entry = tuners.FineTuneParams(
+        title="t",
+        encoder="keras_backbone",
+        weights="vgg16",
+        options={"side": 64, "unfreeze": "none"},
+        training={
+            **{"units": [], "dropout": 0, "head_epochs": 1, "head_learning_rate": 0.1},
+            **{"patience": 1, "batch_size": 8, "seed": 0},
+        },
+    )
+    pictures = tables.read(pictureless.root / "data/images.parquet", ["product_id", "picture"])
+    folds = tables.read(pictureless.root / "data/folds.parquet")
+    pretrained = WeightsParams(**params["weights"]["vgg16"])
+    assert pretrained.source == "random"
+    table, history = fine_tune.run(pictures, folds, "tuned", entry, pretrained, tmp_path)
+    assert not table["available"].any() and history.empty
+    np.testing.assert_allclose(predictions.probabilities(table), 1 / 3, atol=0.05)
+    assert not saved_models.read(tmp_path).available
+
+
 def test_without_pictures_the_report_is_written(pictureless):
-    _, workspace = pictureless
+    workspace = pictureless
     workspace.run("report")
     assert "<html" in (workspace.root / "reports/index.html").read_text(encoding="utf-8")
 
@@ -129,7 +160,7 @@ def test_without_pictures_the_report_is_written(pictureless):
     ids=["no description", "one title", "title of stop words", "no specifications", "broken specifications"],
 )
 def test_poor_texts_give_results(make_workspace, edit):
-    workspace = make_workspace(edit).run_all()
+    workspace = make_workspace(edit).run_models()
     models = read(workspace, "models.json")
     names = (*workspace.params["classifiers"], *workspace.params["fusions"])
     assert set(models) == {"catalogue", *names}
@@ -191,7 +222,7 @@ def test_few_pictures_and_the_repositorys_own_components(make_workspace, repo):
     workspace = make_workspace(edit)
     workspace.params["classifiers"]["descriptors"]["options"]["n_components"] = 75
     workspace.set(workspace.params)
-    workspace.run_all()
+    workspace.run_models()
     models = read(workspace, "models.json")
     assert models["descriptors"]["cv_input_share"] == 0.25
     assert models["stacking"]["products_without_picture"] == 45
