@@ -37,7 +37,7 @@ class ReluHead:
     scale: np.ndarray
     dense: Layers
 
-    def layers(self) -> Layers:
+    def dense_layers(self) -> Layers:
         """Return kernel and bias of each layer on the features as they are: the first one standardises."""
         (kernel, bias), *others = self.dense
         first = kernel / self.scale.astype(np.float64)[:, None]
@@ -45,7 +45,7 @@ class ReluHead:
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities (n, k) for features (n, dimension)."""
-        logits = scores(self.layers(), X)
+        logits = scores(self.dense_layers(), X)
         logits = np.exp(logits - logits.max(1, keepdims=True))
         return logits / logits.sum(1, keepdims=True)
 

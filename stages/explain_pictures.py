@@ -87,7 +87,7 @@ def run(
     params
         Section `grad_cam`.
     """
-    found, layers, side = tested(table), head.layers(), encoder.facts["side"]
+    found, layers, side = tested(table), head.dense_layers(), encoder.facts["side"]
     if found.empty:
         raise AisleError("the hold-out's test part must have pictures to be explained; it has none")
 
@@ -133,7 +133,7 @@ def main() -> None:
     examples = pd.DataFrame(columns=COLUMNS)
     figures: dict[str, Any] = {}
     if model.available:
-        if not hasattr(model.estimator, "layers"):
+        if not hasattr(model.estimator, "dense_layers"):
             raise AisleError(f"{args.model} must have a head of dense layers to be explained; it has not")
         pictures = tables.read(args.pictures, [tables.KEY, "picture"]).set_index(tables.KEY)["picture"]
         encoder = Encoder(args.backbone, pooling="none")

@@ -177,6 +177,21 @@ class Workspace:
                 "output": f"predictions/{item}.parquet",
                 "model": f"models/{item}",
             },
+            "fine_tune": {
+                "pictures": "data/images.parquet",
+                "folds": "data/folds.parquet",
+                "output": f"predictions/fine_tuned/{item}.parquet",
+                "model": f"models/{item}",
+                "history": f"reports/histories/{item}.csv",
+            },
+            "explain_pictures": {
+                "pictures": "data/images.parquet",
+                "predictions": self.params["grad_cam"]["predictions"],
+                "model": f"models/{self.params['grad_cam']['model']}",
+                "backbone": self.params["grad_cam"]["backbone"],
+                "output": "reports/grad_cam/examples.parquet",
+                "metrics": "metrics/grad_cam.json",
+            },
             "fuse": {
                 **members,
                 "output": f"predictions/{item}.parquet",
@@ -322,6 +337,7 @@ ITEM_OPTION = {
     "cluster": "feature-set",
     "classify": "classifier",
     "compare_folds": "classifier",
+    "fine_tune": "fine-tune",
     "fuse": "fusion",
     "zero_shot": "zero-shot",
 }
@@ -378,6 +394,7 @@ def small_params() -> dict[str, Any]:
     params["encoders"]["image"] = {"descriptors": params["encoders"]["image"]["descriptors"]}
     params["encoders"]["text"] = {"tfidf": params["encoders"]["text"]["tfidf"]}
     params["zero_shot"] = {}
+    params["fine_tunes"] = {}  # each imports TensorFlow, in a process of its own
     params["fused_sets"]["text_picture"] |= {
         "text": "features/text/tfidf.parquet",
         "picture": "features/image/descriptors.parquet",

@@ -19,7 +19,7 @@ class PooledHead(Protocol):
 
     classes_: np.ndarray
 
-    def layers(self) -> Layers:
+    def dense_layers(self) -> Layers:
         """Return the dense layers on the pooled features."""
 
 
