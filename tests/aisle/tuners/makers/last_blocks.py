@@ -1,4 +1,4 @@
-"""Measure what lies above BELOW_LAST_BLOCK in every architecture, and that both parts give what the whole gives."""
+"""Measure what lies above BELOW_LAST_BLOCK in every architecture, and whether the two parts are the whole."""
 
 import json
 import sys
