@@ -32,9 +32,15 @@ def core() -> Any:
 
 
 def save(model: Any, path: Path) -> None:
-    """Write an OpenVINO model in fp32: path.xml, path.bin."""
+    """Write an OpenVINO model in fp32: path.xml, path.bin.
+
+    OpenVINO names nodes by a count of all that this process has made, and that depends on the number of cores
+    once a model was compiled: they are named anew, so that the bytes are the same.
+    """
     import openvino
 
+    for number, node in enumerate(model.get_ordered_ops()):
+        node.set_friendly_name(f"{node.get_type_name()}_{number}")
     openvino.save_model(model, path, compress_to_fp16=False)
 
 

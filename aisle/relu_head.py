@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 """Kernel (inputs, outputs) and bias (outputs,) of each dense layer; relu follows all but the last."""
@@ -29,38 +30,60 @@ class ReluHead:
     mean, scale
         (dimension,): what is subtracted from the features, and what they are divided by.
     dense
-        Kernel (inputs, outputs) and bias (outputs,) of each layer; relu follows all but the last.
+        Of each layer.
+    root
+        Whether, before that, signed square roots are taken and each vector is scaled to length 1, as
+        `scaling.scaler("root")` does.
     """
 
     classes_: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
     dense: Layers
-
-    def layers(self) -> Layers:
-        """Return kernel and bias of each layer on the features as they are: the first one standardises."""
-        (kernel, bias), *others = self.dense
-        first = kernel / self.scale.astype(np.float64)[:, None]
-        return [(first, bias - self.mean.astype(np.float64) @ first), *others]
+    root: bool = False
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities (n, k) for features (n, dimension)."""
-        logits = scores(self.layers(), X)
-        logits = np.exp(logits - logits.max(1, keepdims=True))
-        return logits / logits.sum(1, keepdims=True)
+        return softmax(self.scores(X), axis=1)
+
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """Return the last layer's values (n, k), before the softmax, for features (n, dimension)."""
+        values = self._values(X)[-1]
+        kernel, bias = self.dense[-1]
+        return (np.maximum(values, 0) if len(self.dense) > 1 else values) @ kernel + bias
+
+    def gradient(self, X: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return the gradient (n, dimension) of the score of class `index` (n,) at features (n, dimension).
+
+        With `root` it is infinite where a feature is 0, and given as 0 there.
+        """
+        result = self.dense[-1][0].T[index].astype(float)
+        for (kernel, _), values in zip(self.dense[-2::-1], self._values(X)[:0:-1], strict=True):
+            result = (result * (values > 0)) @ kernel.T
+        result = result / self.scale
+        if not self.root:
+            return result
+        roots = _signed_root(X)
+        length = np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), np.finfo(float).tiny)
+        unit = roots / length
+        result = (result - unit * (result * unit).sum(1, keepdims=True)) / length
+        with np.errstate(divide="ignore"):
+            return np.where(roots == 0, 0.0, result * 0.5 / np.abs(roots))
+
+    def _values(self, X: np.ndarray) -> list[np.ndarray]:
+        """Return the standardised features and each hidden layer's values before the relu."""
+        values = np.asarray(X, float)
+        if self.root:
+            values = _signed_root(values)
+            length = np.linalg.norm(values, axis=1, keepdims=True)
+            values = values / np.where(length > 0, length, 1)
+        result = [(values - self.mean) / self.scale]
+        for number, (kernel, bias) in enumerate(self.dense[:-1]):
+            below = np.maximum(result[-1], 0) if number else result[-1]
+            result.append(below @ kernel + bias)
+        return result
 
 
-def hidden(layers: Layers, X: np.ndarray) -> list[np.ndarray]:
-    """Return each hidden layer's values before the relu, for features (n, dimension)."""
-    values, result = np.asarray(X, np.float64), []
-    for kernel, bias in layers[:-1]:
-        result.append(values @ kernel + bias)
-        values = np.maximum(result[-1], 0)
-    return result
-
-
-def scores(layers: Layers, X: np.ndarray) -> np.ndarray:
-    """Return the last layer's values (n, k), before the softmax, for features (n, dimension)."""
-    values = [np.asarray(X, np.float64), *(np.maximum(each, 0) for each in hidden(layers, X))][-1]
-    kernel, bias = layers[-1]
-    return values @ kernel + bias
+def _signed_root(X: np.ndarray) -> np.ndarray:
+    values = np.asarray(X, float)
+    return np.sign(values) * np.sqrt(np.abs(values))

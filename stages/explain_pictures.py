@@ -21,6 +21,7 @@ from aisle.encoders.image.keras_backbone import Encoder, stretched
 from aisle.errors import AisleError
 from aisle.explain import grad_cam
 from aisle.params import Section, load_params
+from aisle.relu_head import ReluHead
 from aisle.weights import kind
 
 COLUMNS = ["product_id", "true", "predicted", "probability", "right", "original", "activation", "overlay"]
@@ -70,7 +71,7 @@ def jpeg(picture: np.ndarray, quality: int) -> bytes:
 def run(
     pictures: pd.Series,
     table: pd.DataFrame,
-    head: grad_cam.PooledHead,
+    head: ReluHead,
     encoder: Encoder,
     params: GradCamParams,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -87,7 +88,7 @@ def run(
     params
         Section `grad_cam`.
     """
-    found, layers, side = tested(table), head.layers(), encoder.facts["side"]
+    found, side = tested(table), encoder.facts["side"]
     if found.empty:
         raise AisleError("the hold-out's test part must have pictures to be explained; it has none")
 
@@ -99,7 +100,7 @@ def run(
 
     examples = choose(found, params.examples)
     shown = [decode(pictures[name]) for name in examples["product_id"]]
-    cams = grad_cam.grad_cam(layers, encode(shown), classes(examples))
+    cams = grad_cam.grad_cam(head, encode(shown), classes(examples))
     panels = []
     for picture, cam in zip(shown, cams, strict=True):
         image = Image.fromarray(picture)
@@ -111,7 +112,7 @@ def run(
     examples[["original", "activation", "overlay"]] = pd.DataFrame(panels, dtype=object)
     some = found.sort_values("product_id").sample(min(params.pictures, len(found)), random_state=params.seed)
     sized = [stretched(decode(pictures[name]), side) for name in some["product_id"]]
-    drops = grad_cam.drops(layers, encode, sized, classes(some), params.share, params.draws, params.seed)
+    drops = grad_cam.drops(head, encode, sized, classes(some), params.share, params.draws, params.seed)
     figures = grad_cam.difference(*drops, params.confidence, params.n_bootstrap, params.seed)
     return examples[COLUMNS], figures
 
@@ -133,11 +134,12 @@ def main() -> None:
     examples = pd.DataFrame(columns=COLUMNS)
     figures: dict[str, Any] = {}
     if model.available:
-        if not hasattr(model.estimator, "layers"):
+        head = grad_cam.pooled_head(model.estimator)
+        if head is None:
             raise AisleError(f"{args.model} must have a head of dense layers to be explained; it has not")
         pictures = tables.read(args.pictures, [tables.KEY, "picture"]).set_index(tables.KEY)["picture"]
         encoder = Encoder(args.backbone, pooling="none")
-        examples, figures = run(pictures, table, model.estimator, encoder, params)
+        examples, figures = run(pictures, table, head, encoder, params)
     catalogue, label = table.attrs["catalogue"], kind(model.weights)
     tables.write(examples, args.output, catalogue, model=model.name, title=model.title, weights=label)
     about = {"model": model.name, "weights": label}

@@ -177,6 +177,21 @@ class Workspace:
                 "output": f"predictions/{item}.parquet",
                 "model": f"models/{item}",
             },
+            "fine_tune": {
+                "pictures": "data/images.parquet",
+                "folds": "data/folds.parquet",
+                "output": f"predictions/fine_tuned/{item}.parquet",
+                "model": f"models/{item}",
+                "history": f"reports/histories/{item}.csv",
+            },
+            "explain_pictures": {
+                "pictures": "data/images.parquet",
+                "predictions": self.params["grad_cam"]["predictions"],
+                "model": f"models/{self.params['grad_cam']['model']}",
+                "backbone": self.params["grad_cam"]["backbone"],
+                "output": "reports/grad_cam/examples.parquet",
+                "metrics": "metrics/grad_cam.json",
+            },
             "fuse": {
                 **members,
                 "output": f"predictions/{item}.parquet",
@@ -336,6 +351,7 @@ ITEM_OPTION = {
     "cluster": "feature-set",
     "classify": "classifier",
     "compare_folds": "classifier",
+    "fine_tune": "fine-tune",
     "fuse": "fusion",
     "zero_shot": "zero-shot",
 }

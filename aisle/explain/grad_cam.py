@@ -6,45 +6,42 @@ head's weights, so that neither TensorFlow nor the backbone's own gradient is ne
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 
-from aisle.relu_head import Layers, hidden, scores
+from aisle.dense import DenseHead
+from aisle.relu_head import ReluHead
 
 
-class PooledHead(Protocol):
-    """What a model's estimator must have to be explained."""
-
-    classes_: np.ndarray
-
-    def layers(self) -> Layers:
-        """Return the dense layers on the pooled features."""
-
-
-def gradient(layers: Layers, features: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Return the gradient (n, channels) of the score of class `index` (n,) at features (n, channels)."""
-    result = layers[-1][0].T[index]
-    for (kernel, _), values in zip(layers[-2::-1], hidden(layers, features)[::-1], strict=True):
-        result = (result * (values > 0)) @ kernel.T
-    return result
+def pooled_head(estimator: Any) -> ReluHead | None:
+    """Return a model's estimator as what can be explained; None if it is no head of dense layers."""
+    if isinstance(estimator, ReluHead):
+        return estimator
+    if isinstance(estimator, DenseHead):
+        names = [f"hidden_{number}" for number in range(len(estimator.layers))] + ["logits"]
+        weights, standard = estimator.weights_, estimator.scaler_[-1]
+        layers = [(weights[f"{name}/kernel"], weights[f"{name}/bias"]) for name in names]
+        root = estimator.scaling == "root"
+        return ReluHead(estimator.classes_, standard.mean_, standard.scale_, layers, root)
+    return None
 
 
-def grad_cam(layers: Layers, maps: np.ndarray, index: np.ndarray) -> np.ndarray:
+def grad_cam(head: ReluHead, maps: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Return Grad-CAM before its last relu, (n, h, w).
 
     Parameters
     ----------
-    layers
-        Of the head.
+    head
+        On the pooled features.
     maps
         Last feature maps (n, h, w, channels).
     index
         (n,): the class whose score is explained.
     """
     maps = np.asarray(maps, np.float64)
-    weights = gradient(layers, maps.mean((1, 2)), index) / (maps.shape[1] * maps.shape[2])
+    weights = head.gradient(maps.mean((1, 2)), index) / (maps.shape[1] * maps.shape[2])
     return np.einsum("nhwc,nc->nhw", maps, weights)
 
 
@@ -75,7 +72,7 @@ def without(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def drops(
-    layers: Layers,
+    head: ReluHead,
     encode: Callable[[Sequence[np.ndarray]], np.ndarray],
     pictures: Sequence[np.ndarray],
     index: np.ndarray,
@@ -87,8 +84,8 @@ def drops(
 
     Parameters
     ----------
-    layers
-        Of the head.
+    head
+        On the pooled features.
     encode
         Pictures to last feature maps (n, h, w, channels).
     pictures
@@ -108,19 +105,19 @@ def drops(
     """
     rng = np.random.default_rng(seed)
     maps = encode(pictures)
-    before = _log_probability(layers, maps, index)
-    heats, total = grad_cam(layers, maps, index), np.zeros((1 + draws, len(pictures)))
+    before = _log_probability(head, maps, index)
+    heats, total = grad_cam(head, maps, index), np.zeros((1 + draws, len(pictures)))
     for number, picture in enumerate(pictures):
         grids = [heats[number], *rng.uniform(size=(draws, *maps.shape[1:3]))]
         masked = [without(picture, hottest(upsampled(grid, *picture.shape[:2]), share)) for grid in grids]
-        total[:, number] = _log_probability(layers, encode(masked), np.repeat(index[number], 1 + draws))
+        total[:, number] = _log_probability(head, encode(masked), np.repeat(index[number], 1 + draws))
     return before - total[0], before - total[1:].mean(0)
 
 
-def _log_probability(layers: Layers, maps: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _log_probability(head: ReluHead, maps: np.ndarray, index: np.ndarray) -> np.ndarray:
     from scipy.special import log_softmax
 
-    return log_softmax(scores(layers, maps.mean((1, 2))), axis=1)[np.arange(len(maps)), index]
+    return log_softmax(head.scores(maps.mean((1, 2))), axis=1)[np.arange(len(maps)), index]
 
 
 def difference(
