@@ -72,38 +72,39 @@ class Parts:
         self.widths, self.n_components, self.scaling = widths, n_components, scaling
 
     def present(self, X: np.ndarray) -> np.ndarray:
-        """Return which modalities each product has, 1 or 0: (n, 2)."""
-        return np.stack([part.any(axis=1) for part in self._split(X)], axis=1).astype(np.float32)
+        """Return which modalities each product has that were learned from, 1 or 0: (n, 2)."""
+        learned = np.array([each is not None for each in self.scalers_])
+        return (self._given(X) & learned).astype(np.float32)
+
+    def _given(self, X: np.ndarray) -> np.ndarray:
+        return np.stack([part.any(axis=1) for part in self._split(X)], axis=1)
 
     def _split(self, X: np.ndarray) -> list[np.ndarray]:
         return np.split(np.asarray(X, float), [self.widths[0]], axis=1)
 
     def fit(self, X: np.ndarray) -> Self:
         """Learn from the products that have the modality."""
-        self.scalers_: list[Any] = []
+        parts, given = self._split(X), self._given(X)
+        self.scalers_ = [
+            scaler(scaling).fit(part[each]) if each.sum() > 1 else None
+            for part, each, scaling in zip(parts, given.T, ("standard", self.scaling), strict=True)
+        ]
         self.components_, self.spread_ = None, 1.0
-        for part, each, scaling in zip(
-            self._split(X), self.present(X).T, ("standard", self.scaling), strict=True
-        ):
-            self.scalers_.append(scaler(scaling).fit(part[each > 0]) if each.sum() > 1 else None)
-        if self.scalers_[1] and self.n_components:
-            picture = self._scaled(1, X)[self.present(X)[:, 1] > 0].astype(np.float32)
+        if self.scalers_[1] is not None and self.n_components:
+            picture = self.scalers_[1].transform(parts[1][given[:, 1]]).astype(np.float32)
             count = min(self.n_components, *picture.shape)
             solver = "randomized" if count < min(picture.shape) else "full"
             self.components_ = PCA(count, svd_solver=solver, iterated_power=2, random_state=0).fit(picture)
-            # one factor for all: their sizes tell what matters
+            # one factor for all components: their sizes tell what matters
             self.spread_ = float(np.sqrt(self.components_.explained_variance_.mean())) or 1.0
         return self
 
-    def _scaled(self, number: int, X: np.ndarray) -> np.ndarray:
-        part, transformer = self._split(X)[number], self.scalers_[number]
-        if transformer is None:  # no product to learn from has it
-            return np.zeros_like(part)
-        return transformer.transform(part)
-
     def transform(self, X: np.ndarray) -> list[np.ndarray]:
         """Return text and picture, with zeros, the mean, where a product lacks one."""
-        parts = [self._scaled(number, X) for number in range(2)]
+        parts = [
+            np.zeros_like(part) if each is None else each.transform(part)
+            for part, each in zip(self._split(X), self.scalers_, strict=True)
+        ]
         if self.components_ is not None:
             parts[1] = self.components_.transform(parts[1]) / self.spread_
         return [part * each[:, None] for part, each in zip(parts, self.present(X).T, strict=True)]

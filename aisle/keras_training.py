@@ -16,10 +16,10 @@ from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from aisle.errors import AisleError
-from aisle.params import Section
 
 _LOCK = Lock()
 
@@ -61,8 +61,11 @@ class Network(Protocol):
         """Return a Keras model of one or several inputs, to logits (n, categories)."""
 
 
-class Training(Section):
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Training:
     """How a network is trained: Adam on cross-entropy, for a fixed number of epochs.
+
+    Not a `Section`: it is saved with a model, and pickles of these have sets, whose order is not fixed.
 
     Attributes
     ----------

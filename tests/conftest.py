@@ -4,6 +4,7 @@ import copy
 import csv
 import importlib
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,7 @@ class Workspace:
         }
         audited, words = self.params["label_audit"]["model"], self.params["explain"]["text"]["model"]
         encoder = (self.params["encoders"]["text"] | self.params["encoders"]["image"]).get(item, {})
+        model, _, seed = item.rpartition("-")
         flags = {
             "ingest": {
                 "table": "products.csv",
@@ -196,6 +198,20 @@ class Workspace:
                 **members,
                 "output": f"predictions/{item}.parquet",
                 "model": f"models/{item}",
+            },
+            "train_backbone": {
+                "features": f"features/image/{model}.parquet",
+                "folds": "data/folds.parquet",
+                **{
+                    f"{head}-{output}": f"{folder}/{model}_{head}-{seed}{suffix}"
+                    for head in ("dense", "deep")
+                    for output, folder, suffix in NEURAL
+                },
+            },
+            "train_fusion": {
+                "features": self.params["fusion_networks"]["input"],
+                "folds": "data/folds.parquet",
+                **{output: f"{folder}/{item}{suffix}" for output, folder, suffix in NEURAL},
             },
             "zero_shot": {
                 "features": "",
@@ -291,7 +307,9 @@ class Workspace:
         """Return the command line of a stage; `paths` replaces some of its paths."""
         flags = self.paths(name, item) | {flag.replace("_", "-"): str(path) for flag, path in paths.items()}
         flags["params"] = str(self.params_file)
-        if option := ITEM_OPTION.get(name):
+        if option := SEEDED_OPTION.get(name):
+            flags[option], _, flags["seed"] = item.rpartition("-")
+        elif option := ITEM_OPTION.get(name):
             flags[option] = item
         return [part for flag, value in flags.items() for part in (f"--{flag}", value)]
 
@@ -301,8 +319,44 @@ class Workspace:
         with mock.patch.object(sys, "argv", [name, *self.arguments(name, item, **paths)]):
             cli.run(module.main)
 
+<<<<<<< HEAD
     def run_data(self) -> "Workspace":
         """Run the stages that make data/."""
+=======
+    def run_apart(self, *stages: tuple[str, str], core: int | None = None) -> str:
+        """Run stages one after another in a process of their own: TensorFlow and torch crash in one.
+
+        Parameters
+        ----------
+        *stages
+            Name and item of each.
+        core
+            The only one that it may use.
+
+        Returns
+        -------
+        str
+            `True` if TensorFlow was imported, else `False`.
+        """
+        commands = [[name, *self.arguments(name, item)] for name, item in stages]
+        limit = "" if core is None else f"os.sched_setaffinity(0, {{{core}}})"
+        code = f"""
+import importlib, os, sys
+{limit}
+from aisle import cli
+for sys.argv in {commands!r}:
+    cli.run(importlib.import_module(f"stages.{{sys.argv[0]}}").main)
+print("tensorflow" in sys.modules)
+"""
+        command = [sys.executable, "-c", code]
+        environment = os.environ | {"PYTHONPATH": str(REPO)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout.split()[-1]
+
+    def run_all(self) -> "Workspace":
+        """Run every stage but the report and the tracking."""
+>>>>>>> b0b247c31b68e60bd9a32391ffac99979f11b5c1
         for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
             self.run(name)
         return self
@@ -343,6 +397,14 @@ class Workspace:
         return self
 
 
+SEEDED_OPTION = {"train_backbone": "backbone", "train_fusion": "network"}
+"""Stages whose items are named <item>-<seed>."""
+NEURAL = (
+    ("predictions", "predictions/seeds", ".parquet"),
+    ("model", "models/seeds", ""),
+    ("history", "reports/histories", ".csv"),
+)
+"""What each neural model writes: flag, folder, suffix."""
 ITEM_OPTION = {
     "fetch_weights": "weights",
     "embed_text": "encoder",

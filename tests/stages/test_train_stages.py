@@ -1,0 +1,187 @@
+"""stages/train_backbone.py and stages/train_fusion.py: the predictions contract, seeds, cores, no weights."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aisle import features, predictions, recipes, saved_models, tables
+from aisle.weights import ABSENT
+
+NAMES = ["Clocks", "Lamps", "Mugs"]
+KEYS = ["protocol", "repeat", "fold", "inner_fold", "product_id", "category", "available"]
+BACKBONE = [("train_backbone", "descriptors-0"), ("train_backbone", "descriptors-1")]
+FUSION = [("train_fusion", "dense_2-0"), ("train_fusion", "attention-0")]
+MODELS = ["descriptors_dense-0", "descriptors_deep-0", "dense_2-0", "attention-0"]
+WITHOUT = [3, 30]
+"""Rows without a picture; the second without text too."""
+
+
+@pytest.fixture(scope="module")
+def make(built, tmp_path_factory):
+    """Return a function that makes a workspace with what the stages read: one repeat, small networks."""
+
+    def made():
+        root = tmp_path_factory.mktemp("neural")
+        workspace = copy.copy(built)
+        workspace.root, workspace.params_file = root, root / "params.yaml"
+        params = copy.deepcopy(built.params)
+        for name, layers in (("dense", [16]), ("deep", [16, 8])):
+            params["transfer"]["heads"][name] |= {"layers": layers, "training": training(20)}
+        params["fusion_networks"]["input"] = "features/fused/both.parquet"
+        networks = params["fusion_networks"]["networks"]
+        networks["dense_2"] |= {"layers": [16, 8], "n_components": 8, "training": training(20)}
+        networks["attention"] |= {"units": 8, "n_components": 8, "training": training(20)}
+        workspace.set(params)
+        folds = tables.read(built.root / "data/folds.parquet")
+        tables.write(folds.drop(columns="cv_1"), root / "data/folds.parquet", "tiny")
+        pictures = features.read(built.root / "features/image/descriptors.parquet")
+        assert pictures.product_ids == list(folds["product_id"])
+        vectors = pictures.vectors.copy()
+        vectors[WITHOUT] = np.nan
+        features.write(
+            features.Features(pictures.product_ids, vectors, pictures.metadata),
+            root / "features/image/descriptors.parquet",
+        )
+        features.write(both(pictures, vectors, folds), root / "features/fused/both.parquet")
+        return workspace
+
+    return made
+
+
+def training(epochs):
+    """Return a schedule for few products."""
+    return {"epochs": epochs, "batch_size": 16, "learning_rate": 1e-2}
+
+
+def both(pictures, vectors, folds):
+    """Return fused features: noisy signs of the category as text, and the pictures."""
+    rng = np.random.default_rng(0)
+    codes = pd.Categorical(folds["category"]).codes
+    text = (np.eye(3)[codes] + rng.normal(scale=0.7, size=(len(codes), 3))).astype(np.float32)
+    text[WITHOUT[1]] = 0
+    fused = np.hstack([text, np.nan_to_num(vectors)])
+    fused[WITHOUT[1]] = np.nan
+    picture = recipes.loads(pictures.metadata["recipe"])
+    words = recipes.VectorRecipe(modality="text", encoder="signs", weights="none", learned=False)
+    recipe = recipes.FusedRecipe(text=words, picture=picture, picture_weight=0.5)
+    metadata = {
+        **pictures.metadata,
+        "recipe": recipe.model_dump_json(),
+        "parts": f"3,{vectors.shape[1]}",
+    }
+    return features.Features(pictures.product_ids, fused, metadata)
+
+
+@pytest.fixture(scope="module")
+def trained(make):
+    workspace = make()
+    assert workspace.run_apart(*BACKBONE, *FUSION) == "True"
+    return workspace
+
+
+def test_only_these_outputs(trained):
+    found = {path.relative_to(trained.root).as_posix() for path in trained.root.rglob("*") if path.is_file()}
+    expected = {"params.yaml", "data/folds.parquet"}
+    expected |= {"features/image/descriptors.parquet", "features/fused/both.parquet"}
+    for model in [*MODELS, "descriptors_dense-1", "descriptors_deep-1"]:
+        expected |= {f"predictions/seeds/{model}.parquet", f"reports/histories/{model}.csv"}
+        expected |= {f"models/seeds/{model}/model.json", f"models/seeds/{model}/estimator.joblib"}
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_predictions_file(trained, name):
+    table = tables.read(trained.root / f"predictions/seeds/{name}.parquet")
+    weights = ["weight_text", "weight_image"] if name.startswith("attention") else []
+    assert list(table.columns) == [*KEYS, *(f"p_{each}" for each in NAMES), *weights]
+    assert table.attrs["catalogue"] == "tiny" and table.attrs["weights"] == "none" and table.attrs["title"]
+    assert table.attrs["modalities"] == ("image" if name.startswith("descriptors") else "image+text")
+    rows = predictions.test_rows(table)
+    assert rows.groupby("protocol").size().to_dict() == {"cv": 60, "holdout": 12}
+    inner = predictions.inner_rows(table)
+    assert inner.groupby("protocol").size().to_dict() == {"cv": 240, "holdout": 12}
+    probabilities = predictions.probabilities(table)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-12)
+    right = np.array(NAMES)[probabilities.argmax(axis=1)] == table["category"]
+    assert right[table["available"]].mean() > 0.6  # 1/3 by chance
+    lacking = {"p03", "p30"} if name.startswith("descriptors") else {"p30"}
+    assert set(table.loc[~table["available"], "product_id"]) == lacking
+    for weight in weights:
+        assert (table[weight].isna() == ~table["available"]).all()
+    if weights:
+        without = table[table["product_id"] == "p03"]
+        assert (without["weight_image"] == 0).all() and (without["weight_text"] == 1).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_history(trained, name):
+    table = tables.read_csv(trained.root / f"reports/histories/{name}.csv")
+    assert list(table.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert list(table["epoch"]) == list(range(1, 21))
+    assert table["loss"].iloc[-1] < table["loss"].iloc[0]
+    holdout = predictions.inner_rows(tables.read(trained.root / f"predictions/seeds/{name}.parquet"))
+    holdout = holdout[(holdout["protocol"] == "holdout") & holdout["available"]]  # the validation part
+    values = predictions.probabilities(holdout)
+    right = np.array(NAMES)[values.argmax(axis=1)] == holdout["category"]
+    assert table["val_accuracy"].iloc[-1] == pytest.approx(right.mean(), abs=1e-6)
+    truth = values[np.arange(len(values)), [NAMES.index(each) for each in holdout["category"]]]
+    assert table["val_loss"].iloc[-1] == pytest.approx(-np.log(truth).mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_model_of_all_products(trained, name):
+    folder = trained.root / f"models/seeds/{name}"
+    model = saved_models.read(folder)
+    assert model.available and model.categories == NAMES
+    assert model.name == name.rpartition("-")[0]
+    kinds = {"image"} if name.startswith("descriptors") else {"image", "text"}
+    assert recipes.modalities(model.recipe) == kinds
+    place = "image/descriptors" if name.startswith("descriptors") else "fused/both"
+    data = features.read(trained.root / f"features/{place}.parquet")
+    truth = tables.read(trained.root / "data/folds.parquet")["category"].to_numpy(str)[data.available]
+    assert model.estimator.score(data.vectors[data.available], truth) > 0.65  # it has seen them
+    text = (folder / "estimator.joblib").read_bytes()
+    assert b"tensorflow" not in text and len(text) < 100_000
+
+
+def test_seeds_differ_and_repeat_themselves_on_any_number_of_cores(trained, make):
+    def bytes_of(workspace):
+        kinds = ("predictions", "models", "reports")
+        files = [path for kind in kinds for path in sorted((workspace.root / kind).rglob("*"))]
+        return {str(path.relative_to(workspace.root)): path.read_bytes() for path in files if path.is_file()}
+
+    again = make()
+    again.run_apart(BACKBONE[0], FUSION[1], core=0)
+    found = bytes_of(again)
+    assert len(found) == 12
+    first = bytes_of(trained)
+    assert {name: first[name] for name in found} == found
+    one, other = (
+        predictions.probabilities(
+            tables.read(trained.root / f"predictions/seeds/descriptors_dense-{seed}.parquet")
+        )
+        for seed in (0, 1)
+    )
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_without_weights_tensorflow_is_not_imported(make):
+    workspace = make()
+    for path in ("features/image/descriptors.parquet", "features/fused/both.parquet"):
+        data = features.read(workspace.root / path)
+        absent = np.full((60, 1), np.nan, np.float32)
+        metadata = data.metadata | {"weights": ABSENT}
+        features.write(features.Features(data.product_ids, absent, metadata), workspace.root / path)
+    assert workspace.run_apart(BACKBONE[0], *FUSION) == "False"
+    for name in MODELS:
+        table = tables.read(workspace.root / f"predictions/seeds/{name}.parquet")
+        assert table.attrs["weights"] == ABSENT and not table["available"].any()
+        assert len(table) == 60 + 12 + 240 + 12
+        assert len(tables.read_csv(workspace.root / f"reports/histories/{name}.csv")) == 0
+        model = json.loads((workspace.root / f"models/seeds/{name}/model.json").read_text())
+        assert model["weights"] == ABSENT
+        assert not Path(workspace.root / f"models/seeds/{name}/estimator.joblib").exists()
