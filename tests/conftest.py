@@ -319,10 +319,6 @@ class Workspace:
         with mock.patch.object(sys, "argv", [name, *self.arguments(name, item, **paths)]):
             cli.run(module.main)
 
-<<<<<<< HEAD
-    def run_data(self) -> "Workspace":
-        """Run the stages that make data/."""
-=======
     def run_apart(self, *stages: tuple[str, str], core: int | None = None) -> str:
         """Run stages one after another in a process of their own: TensorFlow and torch crash in one.
 
@@ -354,9 +350,8 @@ print("tensorflow" in sys.modules)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout.split()[-1]
 
-    def run_all(self) -> "Workspace":
-        """Run every stage but the report and the tracking."""
->>>>>>> b0b247c31b68e60bd9a32391ffac99979f11b5c1
+    def run_data(self) -> "Workspace":
+        """Run the stages that make data/."""
         for name in ("ingest", "prepare_images", "preprocess_text", "make_folds"):
             self.run(name)
         return self
