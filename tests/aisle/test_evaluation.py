@@ -504,7 +504,9 @@ def test_a_picture_model_of_the_hold_out_alone_hides_no_product_that_lacks_one(f
     slow = model(table[table["protocol"] == "holdout"], ["image"])
     known = set(slow.test.loc[~slow.test["available"], "product_id"])
     assert 0 < len(known) < 8
-    assert evaluation.missing_scores(models | {"slow": slow}) == evaluation.missing_scores(models) | {"slow": {}}
+    assert evaluation.missing_scores(models | {"slow": slow}) == evaluation.missing_scores(models) | {
+        "slow": {}
+    }
     assert evaluation.without({"slow": slow}, "image") == set()
 
 
