@@ -189,13 +189,10 @@ def score(model: Model, folds: pd.DataFrame, paths: pd.Series, params: Evaluatio
 
 
 def without(models: dict[str, Model], modality: str) -> set[str]:
-    """Return the products that no model of this one modality had input for."""
-    tables_ = [model.test for model in models.values() if model.modalities == {modality}]
-    return (
-        set.intersection(*(set(each.loc[~each["available"], "product_id"]) for each in tables_))
-        if tables_
-        else set()
-    )
+    """Return the products that no cross-validated model of this one modality had input for."""
+    tables_ = [model.rows("cv") for model in models.values() if model.modalities == {modality}]
+    lacking = [set(rows.loc[~rows["available"], "product_id"]) for rows in tables_ if len(rows)]
+    return set.intersection(*lacking) if lacking else set()
 
 
 def missing_scores(models: dict[str, Model]) -> dict[str, dict[str, float]]:

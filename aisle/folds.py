@@ -21,7 +21,7 @@ class FoldsParams(Section):
     """Section `folds`."""
 
     seed: int
-    n_splits: int = Field(ge=2)
+    n_splits: int = Field(ge=3)  # the training part of each fold is itself split, for inner predictions
     n_repeats: int = Field(ge=1)
     text_similarity: float = Field(gt=0, le=1)
     picture_distance: int = Field(ge=0, lt=128)

@@ -498,6 +498,18 @@ def test_a_product_lacks_a_picture_if_no_model_has_it(folds, models):
     assert evaluation.without({"floor": models["floor"]}, "image") == set()
 
 
+def test_a_picture_model_of_the_hold_out_alone_hides_no_product_that_lacks_one(folds, models):
+    """It knows of the hold-out's test part only, which has but some of them."""
+    table = made(folds, 5, 0.7, np.arange(N) < N - 8)
+    slow = model(table[table["protocol"] == "holdout"], ["image"])
+    known = set(slow.test.loc[~slow.test["available"], "product_id"])
+    assert 0 < len(known) < 8
+    assert evaluation.missing_scores(models | {"slow": slow}) == evaluation.missing_scores(models) | {
+        "slow": {}
+    }
+    assert evaluation.without({"slow": slow}, "image") == set()
+
+
 # --------------------------------------------------------------------------------------------------- new ones
 
 

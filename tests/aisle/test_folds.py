@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from aisle import catalogue, folds, images, predictions
@@ -153,7 +154,7 @@ def test_a_category_with_too_few_groups_is_named(products):
     assert "'rare' has 4" in str(error.value) and "folds.text_similarity" in str(error.value)
 
 
-@pytest.mark.parametrize("n_splits", [2, 3, 10])
+@pytest.mark.parametrize("n_splits", [3, 4, 10])
 def test_other_numbers_of_folds(products, grouped, n_splits):
     table = folds.make(products, grouped, PARAMS.model_copy(update={"n_splits": n_splits, "n_repeats": 1}))
     assert table["cv_0"].nunique() == n_splits
@@ -203,3 +204,9 @@ def test_the_planted_near_duplicates_are_found_exactly(sample):
     assert found(text) == expected("near_duplicate_texts")
     assert found(picture) == expected("near_duplicate_pictures")
     assert found(text, picture) == expected("near_duplicate_groups")
+
+
+def test_there_are_three_folds_at_least():
+    """With two, no inner fold is left to fit temperatures, weights and thresholds on."""
+    with pytest.raises(ValidationError, match="n_splits"):
+        folds.FoldsParams(**PARAMS.model_dump() | {"n_splits": 2})

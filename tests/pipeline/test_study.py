@@ -46,7 +46,7 @@ def test_study_leaves_the_repository_alone_and_is_cached(warm, catalogue):
     assert (headline["products"], headline["without_picture"], headline["categories"]) == (60, 60, 3)
     assert headline["floor_accuracy_low"] <= headline["floor_accuracy"] <= headline["floor_accuracy_high"]
     assert headline["floor_accuracy"] > 0.6
-    models = metrics["evaluate"]
+    models = metrics["models"]
     assert models["descriptors"]["cv_input_share"] == 0
     assert models["late_fusion"]["cv_accuracy"] == models["text_specifications"]["cv_accuracy"]
     assert models["late_fusion"]["products_without_picture"] == 60
