@@ -122,7 +122,10 @@ def head(args: argparse.Namespace) -> dict[str, Any]:
     seeds = load_params("params.yaml", "seeds", list[int])
     inputs = read_features(args.workspace / f"features/image/{args.name}.parquet")
     folds = tables.align(
-        tables.read(args.workspace / "data/folds.parquet"), inputs.product_ids, "data/folds.parquet", "features"
+        tables.read(args.workspace / "data/folds.parquet"),
+        inputs.product_ids,
+        "data/folds.parquet",
+        "features",
     )
     split, y = folds["split"].to_numpy(str), folds["category"].to_numpy(str)
     train, test = (inputs.available & (split == part) for part in ("train", "test"))
@@ -199,7 +202,9 @@ def main() -> None:
     parser.add_argument(
         "--workspace", type=Path, default=ROOT, help="where the pipeline has run (%(default)s)"
     )
-    parser.add_argument("--backbone", default="mobilenet_v2", help="compared with the study's way (%(default)s)")
+    parser.add_argument(
+        "--backbone", default="mobilenet_v2", help="compared with the study's way (%(default)s)"
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of the study's way (%(default)s)")
     parser.add_argument("--batch", type=int, default=BATCH, help="of the study's way (%(default)s)")
     parser.add_argument("--output", type=Path, default=RESULT, help="result (%(default)s)")
