@@ -1,11 +1,12 @@
 """Measure head training on cached features against the study's way; write docs/benchmarks/training.json.
 
-The study's way: `model.fit` of Dense(1024) -> Dropout -> softmax through the frozen Keras backbone, 10 epochs at
-batch 8, from pictures that are decoded and resized before the clock starts. Ours: the head `dense` of
-params.yaml on features of the same backbone; encoding the pictures, which is paid once for all heads and
-seeds, is a figure of its own. Both learn from the hold-out's training part and are scored on its test part,
-with building and compiling in the time. Then each backbone is compared: parameters, seconds of head training
-(median of the seeds, compiled before), accuracy and macro F1 on the test part, accuracy per second.
+The study's way: `model.fit` of Dense(1024) -> Dropout -> softmax through the frozen Keras backbone, 10
+epochs at batch 8, from pictures that are decoded and resized before the clock starts. Ours: the head
+`dense` of params.yaml on features of the same backbone; encoding the pictures, which is paid once for all
+heads and seeds, is a figure of its own. Both learn from the hold-out's training part and are scored on its
+test part, with building and compiling in the time. Then each backbone is compared: parameters, seconds of
+head training (median of the seeds, compiled before), accuracy and macro F1 on the test part, accuracy per
+second.
 
 It needs a workspace whose pipeline has run as far as the features, with real weights of the backbone. Run it
 on an idle machine.
@@ -164,8 +165,8 @@ def child(part: str, name: str, args: argparse.Namespace) -> dict[str, Any]:
 def summary(theirs: dict[str, Any], ours: dict[str, Any], encoded: dict[str, Any]) -> dict[str, float]:
     """Return how many times as fast our way is, and what it costs in accuracy.
 
-    `ratio` of head training; `ratio_compiled` of another one in the same process; `ratio_with_encoding` if the
-    features of the training part are counted too, as if no other head or seed ever used them.
+    `ratio` of head training; `ratio_compiled` of another one in the same process; `ratio_with_encoding` if
+    the features of the training part are counted too, as if no other head or seed ever used them.
     """
     return {
         "ratio": round(theirs["seconds"] / ours["seconds"], 1),
