@@ -73,7 +73,7 @@ def study(args: argparse.Namespace) -> dict[str, Any]:
     train, test = (np.flatnonzero(there & (split == part)) for part in ("train", "test"))
     side = export.side
     resized = {i: stretched(picture, side) for i, picture in enumerate(pictures) if picture is not None}
-    X_train, X_test = (np.stack([resized[i] for i in rows]) for rows in (train, test))
+    X_train, X_test = (np.stack([resized[int(i)] for i in rows]) for rows in (train, test))
     start = time.perf_counter()
     backbone = build(export.architecture, side, next(iter(files.values())), 0)
     import keras
