@@ -184,6 +184,8 @@ def score(model: Model, folds: pd.DataFrame, paths: pd.Series, params: Evaluatio
         found |= probability_scores(rows, decided, groups, params)
         found |= path_scores(rows, paths, products["category"], groups, params)
         found["temperature"] = float(decided["temperature"].mean())
+        for name in (each for each in rows.columns if each.startswith(predictions.WEIGHT)):
+            found[f"mean_{name}"] = float(rows[name].mean())
         result |= {f"{protocol}_{name}": value for name, value in found.items()}
     return result
 
