@@ -144,8 +144,12 @@ def modalities(models: dict[str, Path]) -> list[str]:
 
 
 def pretrained_names(models: dict[str, Path]) -> list[str]:
-    """Return the folders of models/pretrained/ that models need."""
-    return sorted({each.weights for path, each in vectors(models) if not own_weights(path, each)})
+    """Return the folders of models/pretrained/ that models need.
+
+    A fine-tuned model whose weights are not available has neither own ones nor any there.
+    """
+    needed = [each.weights for path, each in vectors(models) if not own_weights(path, each)]
+    return sorted({*needed} - {recipes.OWN})
 
 
 def contents(name: str, models: Path, pretrained: Path, seed: int | None = None) -> dict[str, Path]:

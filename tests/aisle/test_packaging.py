@@ -80,6 +80,13 @@ def test_a_fine_tuned_backbone_lies_in_its_models_folder(folder, tmp_path):
     assert "models/tuned/weights.json" in files(tmp_path / "package")
 
 
+def test_a_fine_tuned_model_without_weights_needs_none_from_elsewhere(folder):
+    """There is no folder of the name that its recipe has for its own."""
+    model = folder / "tuned"
+    (model / weights.FILE).unlink()
+    assert packaging.pretrained_names({"tuned": model}) == []
+
+
 def test_the_first_seed_is_taken_by_number(folder, tmp_path):
     package = assemble("head", folder, tmp_path / "package")
     assert (package.seed, package.title) == (2, "2")
