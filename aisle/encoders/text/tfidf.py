@@ -1,6 +1,7 @@
 """TF-IDF: term counts, damped and weighted by rarity, each row of length 1."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -24,3 +25,7 @@ class Encoder(TfidfVectorizer):
         super().__init__(
             max_features=max_features, min_df=min_df, ngram_range=tuple(ngram_range), sublinear_tf=True
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the address that scikit-learn remembers of the stop words: another in every process."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_stop_words_id"}

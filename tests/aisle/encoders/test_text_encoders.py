@@ -1,5 +1,7 @@
 """aisle/encoders/text and the registry: scikit-learn transformers chosen by the name of their file."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -113,3 +115,13 @@ def test_tfidf_rows_have_length_1_or_0_and_damp_counts():
     once, twice = (made.transform([text]).toarray()[0][columns] for text in ("mug tea", "mug mug tea"))
     ratio = twice / once
     assert ratio[0] / ratio[1] == pytest.approx(1 + np.log(2))
+
+
+def test_a_fitted_tfidf_is_the_same_bytes_in_every_process():
+    """scikit-learn keeps id(stop_words): an address, which a model's file must not hold."""
+    fitted = encoder("tfidf").fit(["a big cat", "a big dog"])
+    written = pickle.dumps(fitted)
+    assert hasattr(fitted, "_stop_words_id") and b"_stop_words_id" not in written
+    np.testing.assert_array_equal(
+        pickle.loads(written).transform(["big cat"]).toarray(), fitted.transform(["big cat"]).toarray()
+    )
