@@ -1,6 +1,10 @@
 """aisle/saved_models.py: a model folder survives, and predicts the same."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from aisle.classifiers import ClassifierParams, create
 from aisle.errors import AisleError
 from aisle.saved_models import SavedModel
 
+REPO = Path(__file__).parents[2]
 RECIPE = recipes.FusedRecipe(
     text=recipes.VectorRecipe(
         modality="text",
@@ -89,6 +94,29 @@ def test_the_same_model_is_the_same_bytes(tmp_path):
         saved_models.write(SavedModel(**facts(estimator=fitted)), tmp_path / name)
     for file in ("model.json", "estimator.joblib"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+MAKE = """
+import sys
+from tests.aisle import test_saved_models as t
+for name in ("text_linear", "text_svm", "feature_linear", "feature_svm"):
+    X = t.TEXTS if name.startswith("text") else t.np.random.default_rng(0).normal(size=(40, 12))
+    fitted = t.estimator(name).fit(X, t.LABELS)
+    t.saved_models.write(t.SavedModel(**t.facts(estimator=fitted, recipe=t.RECIPE)), f"{sys.argv[1]}/{name}")
+"""
+
+
+def test_another_process_gives_the_same_bytes(tmp_path):
+    """No memory address and no order of a set: DVC would take it for another model, and log it again."""
+    for seed in "12":
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
+        run = [sys.executable, "-c", MAKE, str(tmp_path / seed)]
+        done = subprocess.run(run, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    found = {path.relative_to(tmp_path / "1"): path for path in (tmp_path / "1").rglob("*.*")}
+    assert len(found) == 8
+    for name, path in found.items():
+        assert path.read_bytes() == (tmp_path / "2" / name).read_bytes(), name
 
 
 class Uncopied(LogisticRegression):
