@@ -43,7 +43,8 @@ def requirements(models: Path) -> list[str]:
         each = recipes.vectors(recipe) if recipe else []
         modules |= {f"aisle.encoders.{one.modality}.{one.encoder}" for one in each}
         fitted = folder / saved_models.ESTIMATOR
-        modules |= {name.decode() for name in _CODE.findall(fitted.read_bytes())}
+        if fitted.is_file():  # of a member that has learned nothing there is none
+            modules |= {name.decode() for name in _CODE.findall(fitted.read_bytes())}
     found = dict[str, str]()
     for module in sorted(modules):
         found |= _libraries(module)

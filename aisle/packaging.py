@@ -55,6 +55,8 @@ class Package:
         model was not evaluated: its probabilities are then as they come, and all go to a person.
     pretrained
         Name of each folder of pretrained/ to the digest of its models.
+    unfitted
+        Members that have learned nothing: of no product of the catalogue was there what they read.
     aisle, libraries
         Versions that wrote it.
     """
@@ -70,6 +72,7 @@ class Package:
     images: dict[str, Any]
     decision: dict[str, Any] = field(default_factory=dict)
     pretrained: dict[str, str] = field(default_factory=dict)
+    unfitted: list[str] = field(default_factory=list)
     aisle: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
 
@@ -236,6 +239,9 @@ def assemble(
         images=images,
         decision=decision,
         pretrained={each: weights.read(pretrained / each).model for each in pretrained_names(kin)},
+        unfitted=sorted(
+            member for member, path in kin.items() if not (path / saved_models.ESTIMATOR).is_file()
+        ),
         aisle=version("aisle"),
         libraries={library: version(library) for library in LIBRARIES},
     )

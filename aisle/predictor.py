@@ -306,9 +306,12 @@ class Predictor:
         model = self._model(name)
         if model.recipe is None:
             return self._fused(model, inputs)
+        values = np.tile(np.array(model.prior, float), (len(inputs), 1))
+        if model.estimator is None:  # it knows nothing of what it reads, as if the product had none
+            nothing = np.zeros(len(inputs), bool)
+            return values, nothing, {kind: nothing for kind in recipes.modalities(model.recipe)}
         X, used = self._inputs(name, model.recipe, inputs)
         available = np.logical_or.reduce(list(used.values()))
-        values = np.tile(np.array(model.prior, float), (len(inputs), 1))
         if available.any():
             known = np.zeros((available.sum(), len(model.categories)))
             places = [model.categories.index(each) for each in model.estimator.classes_]
@@ -332,8 +335,8 @@ class Predictor:
         if name not in self._models:
             folder = self.folder / packaging.MODELS / name
             model = saved_models.read(folder)
-            if model.estimator is None:
-                raise AisleError(f"{folder} must have a fitted model; it has none")
+            if model.estimator is None and name not in self.package.unfitted:
+                raise AisleError(f"{folder} must have {saved_models.ESTIMATOR}; it has not")
             self._models[name] = model
         return self._models[name]
 

@@ -346,3 +346,30 @@ def test_help_says_what_to_do(monkeypatch, capsys):
         "send it to a person",
     ):
         assert word in said
+
+
+def test_a_member_that_has_learned_nothing_is_left_out(place, built, tmp_path):
+    """As a picture model of a catalogue without pictures: a new product's picture tells it nothing."""
+    shutil.copytree(place / "models", tmp_path / "models")
+    (tmp_path / "models/descriptors" / saved_models.ESTIMATOR).unlink()
+    raw = pd.read_csv(built.root / "products.csv", dtype=str, keep_default_na=False).set_index("id")
+    found = {}
+    for name, images in (("late_fusion", built.images), ("descriptors", built.images), ("text_floor", None)):
+        folders = tmp_path / "models", tmp_path / "models/pretrained", tmp_path / name
+        sections = (built.params[section] for section in ("text", "images"))
+        packaging.assemble(name, *folders, "tiny", *sections, {"temperature": 1.0, "threshold": 0.1})
+        found[name] = Predictor(tmp_path / name).predict(raw, images)
+    whole = Predictor(place / "packages/late_fusion").predict(raw, None)
+    fused, picture = found["late_fusion"], found["descriptors"]
+    assert fused["used_text"].all() and not fused["used_image"].any()
+    assert list(fused["predicted_category"]) == list(whole["predicted_category"])  # as without pictures
+    np.testing.assert_allclose(picture[columns(picture)], 1 / 3)
+    assert picture["send_to_person"].all() and not picture["used_image"].any()
+
+
+def test_an_estimator_that_was_lost_is_an_error(place, built, tmp_path):
+    shutil.copytree(place / "packages/text_floor", tmp_path / "package")
+    (tmp_path / "package/models/text_floor" / saved_models.ESTIMATOR).unlink()
+    raw = pd.read_csv(built.root / "products.csv", dtype=str, keep_default_na=False).set_index("id")
+    with pytest.raises(AisleError, match=r"text_floor must have estimator\.joblib"):
+        Predictor(tmp_path / "package").predict(raw, None)
