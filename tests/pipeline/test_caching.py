@@ -74,7 +74,11 @@ def test_contributing_guide_adds_an_encoder(warm):
     assert (warm.path / "features/text/characters.parquet").is_file()
 
 
-def test_no_op_costs_under_a_second_more_than_dvc_itself(cold, tmp_path):
+PER_STAGE = 0.04
+"""Seconds: DVC reads params.yaml and hashes some twenty code files for each stage."""
+
+
+def test_no_op_costs_little_more_than_dvc_itself(cold, tmp_path):
     """Against a pipeline of as many stages that do nothing, one file in, one out; medians of three."""
     stages = [line.split()[0] for line in cold.run("dvc", "stage", "list").stdout.splitlines()]
     bare = type(cold)(tmp_path)
@@ -94,4 +98,5 @@ def test_no_op_costs_under_a_second_more_than_dvc_itself(cold, tmp_path):
             assert copy.repro() == []
             seconds[name].append(time.perf_counter() - start)
     ours, theirs = statistics.median(seconds["ours"]), statistics.median(seconds["bare"])
-    assert ours - theirs < 1, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"
+    limit = PER_STAGE * len(stages)
+    assert ours - theirs < limit, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"
