@@ -74,22 +74,20 @@ def test_contributing_guide_adds_an_encoder(warm):
     assert (warm.path / "features/text/characters.parquet").is_file()
 
 
-PER_STAGE = 0.04
-"""Seconds: DVC reads params.yaml and hashes some twenty code files for each stage."""
-
-
-def test_no_op_costs_little_more_than_dvc_itself(cold, tmp_path):
-    """Against a pipeline of as many stages that do nothing, one file in, one out; medians of three."""
+@pytest.fixture(scope="module")
+def no_op(cold, tmp_path_factory) -> tuple[float, float, int]:
+    """Return seconds of a no-op repro, of one of as many idle stages (medians of three), and the stages."""
+    folder = tmp_path_factory.mktemp("bare")
     stages = [line.split()[0] for line in cold.run("dvc", "stage", "list").stdout.splitlines()]
-    bare = type(cold)(tmp_path)
+    bare = type(cold)(folder)
     bare.run("git", "init", "--quiet")
     bare.run("dvc", "init", "--quiet")
     lines = ["stages:"]
     for number, _ in enumerate(stages):
-        (tmp_path / f"{number}.txt").write_text(str(number))
+        (folder / f"{number}.txt").write_text(str(number))
         lines += [f"  s{number}:", f"    cmd: cp {number}.txt {number}.out"]
         lines += [f"    deps: [{number}.txt]", f"    outs: [{number}.out]"]
-    (tmp_path / "dvc.yaml").write_text("\n".join(lines) + "\n")
+    (folder / "dvc.yaml").write_text("\n".join(lines) + "\n")
     assert len(bare.repro()) == len(stages)
     seconds: dict[str, list[float]] = {"ours": [], "bare": []}
     for _ in range(3):
@@ -97,6 +95,19 @@ def test_no_op_costs_little_more_than_dvc_itself(cold, tmp_path):
             start = time.perf_counter()
             assert copy.repro() == []
             seconds[name].append(time.perf_counter() - start)
-    ours, theirs = statistics.median(seconds["ours"]), statistics.median(seconds["bare"])
-    limit = PER_STAGE * len(stages)
-    assert ours - theirs < limit, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"
+    return statistics.median(seconds["ours"]), statistics.median(seconds["bare"]), len(stages)
+
+
+@pytest.mark.xfail(
+    reason="1.4 s with 54 stages: DVC reads params.yaml once per stage, and hashes 20 files of each"
+)
+def test_no_op_costs_under_a_second_more_than_dvc_itself(no_op):
+    """What part 1 promises."""
+    ours, theirs, _ = no_op
+    assert ours - theirs < 1, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"
+
+
+def test_no_op_costs_no_more_per_stage(no_op):
+    """A guard while the second is not kept."""
+    ours, theirs, stages = no_op
+    assert ours - theirs < 0.04 * stages, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"
