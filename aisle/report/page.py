@@ -1,5 +1,6 @@
 """Render the report: one HTML page that works offline, and its tables as Markdown."""
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from aisle.catalogue import is_synthetic
-from aisle.report.blocks import Block, Details, FigureBlock, Section, TableBlock
+from aisle.report.blocks import Block, Details, FigureBlock, PicturesBlock, Section, TableBlock
 from aisle.report.results import Results
 from aisle.report.sections import answer, catalogue, checks, clusters, decisions, models
 
@@ -44,8 +45,10 @@ def html(sections: Sequence[Section], catalogue: str) -> str:
     )
     environment.tests["figure"] = lambda block: isinstance(block, FigureBlock)
     environment.tests["table"] = lambda block: isinstance(block, TableBlock)
+    environment.tests["pictures"] = lambda block: isinstance(block, PicturesBlock)
     environment.tests["details"] = lambda block: isinstance(block, Details)
     environment.filters["plot"] = _plot
+    environment.filters["uri"] = _uri
     return environment.get_template("page.html.j2").render(
         sections=sections,
         catalogue=catalogue,
@@ -63,6 +66,11 @@ def _plot(block: FigureBlock) -> Markup:
             config={"displaylogo": False, "responsive": True},
         )
     )
+
+
+def _uri(image: bytes) -> str:
+    kind = {b"\xff\xd8": "jpeg", b"\x89P": "png"}.get(image[:2], "svg+xml")
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 def markdown(sections: Sequence[Section], catalogue: str) -> str:
@@ -83,4 +91,4 @@ def _markdown(block: Block) -> list[str]:
     if isinstance(block, TableBlock):
         cells = block.frame.astype(str).map(lambda text: " ".join(text.replace("|", "\\|").split()))
         return [f"**{block.caption}**", "", cells.to_markdown(index=False, disable_numparse=True), ""]
-    return [block.caption if isinstance(block, FigureBlock) else block.text, ""]
+    return [block.caption if isinstance(block, FigureBlock | PicturesBlock) else block.text, ""]
