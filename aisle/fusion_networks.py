@@ -80,7 +80,7 @@ class Parts:
         return np.stack([part.any(axis=1) for part in self._split(X)], axis=1)
 
     def _split(self, X: np.ndarray) -> list[np.ndarray]:
-        return np.split(np.asarray(X, float), [self.widths[0]], axis=1)
+        return np.split(np.asarray(X, np.float32), [self.widths[0]], axis=1)
 
     def fit(self, X: np.ndarray) -> Self:
         """Learn from the products that have the modality."""
@@ -91,7 +91,7 @@ class Parts:
         ]
         self.components_, self.spread_ = None, 1.0
         if self.scalers_[1] is not None and self.n_components:
-            picture = self.scalers_[1].transform(parts[1][given[:, 1]]).astype(np.float32)
+            picture = self.scalers_[1].transform(parts[1][given[:, 1]])
             count = min(self.n_components, *picture.shape)
             solver = "randomized" if count < min(picture.shape) else "full"
             self.components_ = PCA(count, svd_solver=solver, iterated_power=2, random_state=0).fit(picture)

@@ -27,6 +27,11 @@ def model(tmp_path_factory):
     return path
 
 
+def test_a_saved_model_has_its_files_name(model):
+    """What OpenVINO calls a converted one counts the models of this process."""
+    assert '<net name="model"' in model.read_text(encoding="utf-8")
+
+
 def items(n, seed=0):
     rng = np.random.default_rng(seed)
     return [rng.normal(size=(1, length, 3)).astype(np.float32) for length in rng.integers(1, 300, n)]
