@@ -23,6 +23,13 @@ def split(folds: pd.DataFrame) -> Split:
     return Split(*(names == name for name in ("train", "validation", "test")))
 
 
+def can_learn(folds: pd.DataFrame) -> bool:
+    """Return whether the training part of these products has two categories, and validation some of these."""
+    parts, category = split(folds), folds["category"].to_numpy(str)
+    known = np.unique(category[parts.train])
+    return len(known) > 1 and bool(np.isin(category[parts.validation], known).any())
+
+
 def prior(folds: pd.DataFrame) -> pd.Series:
     """Return the categories' shares in the training part, of all categories, sorted by name."""
     train = folds.loc[split(folds).train, "category"].astype(str)

@@ -89,8 +89,6 @@ def run(
         Section `grad_cam`.
     """
     found, side = tested(table), encoder.facts["side"]
-    if found.empty:
-        raise AisleError("the hold-out's test part must have pictures to be explained; it has none")
 
     def encode(items: Any) -> np.ndarray:
         return encoder.transform(items).reshape(-1, *encoder.facts["map"])
@@ -133,7 +131,7 @@ def main() -> None:
     model, table = saved_models.read(args.model), tables.read(args.predictions)
     examples = pd.DataFrame(columns=COLUMNS)
     figures: dict[str, Any] = {}
-    if model.available:
+    if model.available and len(tested(table)):
         head = grad_cam.pooled_head(model.estimator)
         if head is None:
             raise AisleError(f"{args.model} must have a head of dense layers to be explained; it has not")

@@ -31,12 +31,13 @@ def run(
     pictures = tables.align(pictures, folds[tables.KEY], "data/images.parquet", "data/folds.parquet")
     label, shares = weights.label(pretrained), holdout.prior(folds)
     available = pictures["picture"].notna().to_numpy() & (label != weights.ABSENT)
+    available &= holdout.can_learn(folds[available])
     recipe = recipes.VectorRecipe(
         modality="image", encoder=params.encoder, weights=recipes.OWN, learned=False
     )
     probabilities, head = np.zeros((len(folds), len(shares))), None
     history = pd.DataFrame(columns=tuners.HISTORY)
-    if available.any():  # a catalogue without pictures goes through the whole pipeline
+    if available.any():  # a catalogue with few pictures, or none, goes through the whole pipeline
         tuner = tuners.create(params)
         recipe = recipe.model_copy(update={"options": tuner.encoder_options})
         tuned = tune(tuner, pictures["picture"][available], folds[available], params, pretrained, folder)
@@ -68,13 +69,7 @@ def tune(
             f"{pretrained.export!r}"
         )
     category, split = folds["category"].to_numpy(str), holdout.split(folds)
-    classes = np.unique(category[split.train])
-    checked = split.validation & np.isin(category, classes)
-    if len(classes) < 2 or not checked.any():
-        raise AisleError(
-            f"there must be pictures of two categories to train on, and some to validate; found "
-            f"{len(classes)} categories and {checked.sum()} pictures"
-        )
+    checked = split.validation & np.isin(category, category[split.train])
     train, validation = (
         tuners.Part(Pictures(pictures[mask].tolist()), category[mask]) for mask in (split.train, checked)
     )

@@ -18,6 +18,7 @@ from PIL import Image
 from aisle import predictions, recipes, saved_models, tables, weights
 from aisle.encoders.image import Pictures
 from aisle.encoders.image.keras_backbone import Encoder
+from stages import fine_tune
 
 WEIGHTS = {"export": "keras_backbone", "options": {"architecture": "MobileNetV3Small", "side": 64}}
 AUGMENT = {"flip": True, "rotation": 0.03, "zoom": 0.1, "brightness": 0.1}
@@ -151,6 +152,19 @@ def test_absent_weights_need_no_tensorflow(workspace, monkeypatch):
     assert table.attrs["weights"] == weights.ABSENT and not table["available"].any()
     assert not saved_models.read(workspace.root / "models/lost").available
     assert tables.read_csv(workspace.root / "reports/histories/lost.csv").empty
+
+
+def test_pictures_of_one_category_teach_nothing(workspace, tmp_path):
+    """Nor do they end the run: every product gets the shares, and the model folder has no head."""
+    folds = tables.read(workspace.root / "data/folds.parquet")
+    first = folds.loc[folds["category"] == folds["category"].min(), "product_id"]
+    pictures = tables.read(workspace.root / "data/images.parquet", [tables.KEY, "picture"])
+    pictures.loc[~pictures["product_id"].isin(first), "picture"] = None
+    params = fine_tune.tuners.FineTuneParams.model_validate(TUNED)
+    pretrained = weights.WeightsParams.model_validate(WEIGHTS | {"source": "random"})
+    table, history = fine_tune.run(pictures, folds, "tiny", params, pretrained, tmp_path)
+    assert not table["available"].any() and history.empty and len(table)
+    assert saved_models.read(tmp_path).estimator is None
 
 
 @pytest.mark.parametrize(
