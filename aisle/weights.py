@@ -67,6 +67,8 @@ class WeightsParams(Section):
         File of aisle/exports/ that makes the model which encoders run.
     options
         Its options, such as the architecture.
+    random_options
+        Replace options where the source is random: what says nothing need not be large.
     source
         `official`: the address of each file. `path`: a local file or folder. `package`: an installed package.
         `random`: drawn with `seed`, untrained. `absent`: none to be had; tables say so. `none`: none needed.
@@ -84,6 +86,7 @@ class WeightsParams(Section):
 
     export: str
     options: dict[str, Any] = Field(default_factory=dict)
+    random_options: dict[str, Any] = Field(default_factory=dict)
     source: Literal["official", "path", "package", "random", "absent", "none"]
     revision: str = ""
     licence: str = ""
@@ -91,6 +94,13 @@ class WeightsParams(Section):
     path: str | None = None
     package: Package | None = None
     seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_small_if_random(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("source") == "random":
+            return data | {"options": data.get("options", {}) | data.get("random_options", {})}
+        return data
 
     @model_validator(mode="after")
     def _has_files(self) -> Self:

@@ -227,3 +227,14 @@ def test_a_package_that_does_not_have_it(params, told):
 
 def test_random_weights_need_no_file():
     assert fetching.find("tiny", entry("random")) == {}
+
+
+def test_random_weights_may_be_of_a_smaller_model():
+    entry = {"export": "keras_backbone", "options": {"side": 224, "architecture": "VGG16"}}
+    entry["random_options"] = {"side": 96}
+    options = {
+        source: WeightsParams.model_validate(entry | {"source": source}).options
+        for source in ("random", "absent")
+    }
+    assert options["random"] == {"side": 96, "architecture": "VGG16"}
+    assert options["absent"] == entry["options"]
