@@ -177,6 +177,10 @@ def _silhouette(X: np.ndarray, labels: np.ndarray, seed: int) -> float:
     return silhouette_score(X, labels, sample_size=min(len(X), SAMPLE), random_state=seed)
 
 
+def _kmeans(X: np.ndarray, k: int, starts: int, seed: int) -> np.ndarray:
+    return KMeans(k, n_init=starts, random_state=seed).fit_predict(X)
+
+
 def by_category(
     components: np.ndarray, categories: np.ndarray, clusters: np.ndarray, seed: int
 ) -> pd.DataFrame:
@@ -246,33 +250,30 @@ def study(
         return Study(metrics | empty, points, pd.DataFrame(columns=["category", "products", "silhouette"]))
     components, variance = reduce(X, scaling, params.components)
     seeds = range(params.seed, params.seed + params.n_seeds)
-    every_k = sorted({k, *range(2, min(params.max_k, n - 1) + 1)})
-    scores: dict[str, dict[int, list[float]]] = {
-        name: {each: [] for each in every_k} for name in ("ari", "silhouette")
-    }
-    first: tuple[np.ndarray, dict[int, np.ndarray]] | None = None
-    maps = tsne(components, params, seeds)
+    silhouettes: dict[int, list[float]] = {each: [] for each in range(2, min(params.max_k, n - 1) + 1)}
+    maps: list[tuple[int, np.ndarray]] = []
     # KMeans runs in this thread, while t-SNE of the next seeds goes on in others
-    for _, (seed, xy) in zip(progress(seeds), maps, strict=True):
-        labels = {each: KMeans(each, n_init=10, random_state=seed).fit_predict(xy) for each in every_k}
-        for each, clusters in labels.items():
-            scores["ari"][each].append(adjusted_rand_score(categories, clusters))
-            scores["silhouette"][each].append(_silhouette(xy, clusters, seed))
-        first = first or (xy, labels)
-    assert first is not None  # n_seeds is at least 2
-    mean = {each: np.mean(values) for each, values in scores["silhouette"].items()}
-    best = max((each for each in every_k if each <= params.max_k), key=lambda each: mean[each])
+    for _, (seed, xy) in zip(progress(seeds), tsne(components, params, seeds), strict=True):
+        maps.append((seed, xy))
+        for each, values in silhouettes.items():  # few starts will do: the mean over the seeds decides
+            values.append(_silhouette(xy, _kmeans(xy, each, 3, seed), seed))
+    best = max(silhouettes, key=lambda each: np.mean(silhouettes[each]))
     metrics |= {
         "components": components.shape[1],
         "variance": variance[: components.shape[1]].sum(),
         "elbow": elbow(variance),
         "best_k": best,
     }
-    for suffix, each in (("", k), ("_best_k", best)):
-        for name in ("ari", "silhouette"):
-            metrics[name + suffix] = np.mean(scores[name][each])
-            metrics[f"{name}{suffix}_sd"] = np.std(scores[name][each], ddof=1)
+    points = pd.DataFrame(maps[0][1], columns=["x", "y"])
+    for suffix, column, each in (("", "cluster", k), ("_best_k", "cluster_best", best)):
+        found = [(xy, _kmeans(xy, each, 10, seed), seed) for seed, xy in maps]
+        points[column] = found[0][1]
+        for name, values in {
+            "ari": [adjusted_rand_score(categories, labels) for _, labels, _ in found],
+            "silhouette": [_silhouette(*one) for one in found],
+        }.items():
+            metrics[name + suffix] = np.mean(values)
+            metrics[f"{name}{suffix}_sd"] = np.std(values, ddof=1)
     metrics["silhouette_categories"] = _silhouette(components, categories, params.seed)
-    xy, labels = first
-    points = pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": labels[k], "cluster_best": labels[best]})
-    return Study(metrics, points, by_category(components, categories, labels[k], params.seed))
+    table = by_category(components, categories, points["cluster"].to_numpy(), params.seed)
+    return Study(metrics, points, table)
