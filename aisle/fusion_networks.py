@@ -100,13 +100,16 @@ class Parts:
         return self
 
     def transform(self, X: np.ndarray) -> list[np.ndarray]:
-        """Return text and picture, with zeros, the mean, where a product lacks one."""
+        """Return text and picture, with zeros, the mean, where a product or a component is lacking."""
         parts = [
             np.zeros_like(part) if each is None else each.transform(part)
             for part, each in zip(self._split(X), self.scalers_, strict=True)
         ]
         if self.components_ is not None:
             parts[1] = self.components_.transform(parts[1]) / self.spread_
+            # of few products there are fewer components: networks as wide share what is compiled
+            lacking = min(self.n_components, self.widths[1]) - parts[1].shape[1]
+            parts[1] = np.pad(parts[1], ((0, 0), (0, lacking)))
         return [part * each[:, None] for part, each in zip(parts, self.present(X).T, strict=True)]
 
 
