@@ -1,8 +1,10 @@
 """Write the report: one HTML page of tables and figures, and the tables as Markdown.
 
-Inputs: metrics/, the tables of data/, reports/clusters/, reports/cluster_tables/,
-reports/evaluation/, reports/label_issues.csv.
-Outputs: reports/index.html, works offline from the disk; reports/tables.md.
+Inputs: metrics/, the tables of data/, reports/clusters/, reports/cluster_tables/, reports/cluster_curves/,
+reports/evaluation/, reports/label_issues.csv, reports/champion.csv; models/pretrained/ (sizes);
+docs/benchmarks/encoders.json (speeds, which are no output of the pipeline).
+Outputs: reports/index.html, works offline from the disk; reports/tables.md; reports/feature_sets.csv, one row
+per feature set: how well it clusters, for `dvc plots`.
 """
 
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 from aisle import cli, tables
 from aisle.metrics import EvaluationParams
 from aisle.params import load_params
-from aisle.report import page, results
+from aisle.report import backbones, page, results
+from aisle.report.sections import clusters
 
 
 def main() -> None:
@@ -24,32 +27,48 @@ def main() -> None:
         text_statistics="words before and after",
         clusters="folder of t-SNE maps",
         cluster_tables="folder of tables of the categories",
+        cluster_curves="folder of tables of the components",
         evaluation="folder of evaluation tables",
         label_issues="suspect labels",
+        candidates="candidates for the champion",
+        pretrained="folder of pretrained models",
+        benchmark="measured speeds of the encoders",
         page="output: the page",
         tables="output: the tables as Markdown",
+        compared="output: comparison of the feature sets",
     )
     args = parser.parse_args()
     evaluation = load_params(args.params, "evaluation", EvaluationParams)
     feature_sets = load_params(args.params, "feature_sets", dict[str, Any])
+    image_encoders = load_params(args.params, "encoders.image", dict[str, Any])
+    all_weights = load_params(args.params, "weights", dict[str, Any])
+    classifiers = load_params(args.params, "classifiers", dict[str, Any])
+    zero_shot = load_params(args.params, "zero_shot", dict[str, Any])
+    transfer = load_params(args.params, "transfer", dict[str, Any])
+    fine_tunes = load_params(args.params, "fine_tunes", dict[str, Any])
     products = tables.read(args.products, ["product_id", "title", "category"])
     label = products.attrs["catalogue"]
-    sections = page.build(
-        results.Results(
-            catalogue=label,
-            metrics=results.read_metrics(Path(args.metrics), list(feature_sets)),
-            label_issues=tables.read_csv(args.label_issues),
-            tables=results.read_tables(Path(args.evaluation)),
-            floor=evaluation.floor,
-            confidence=evaluation.confidence,
-            target_error=evaluation.target_error,
-            products=products,
-            rejects=tables.read_csv(args.rejects),
-            text_statistics=tables.read_csv(args.text_statistics),
-            clusters=results.read_clusters(Path(args.clusters), list(feature_sets)),
-            cluster_tables=results.read_cluster_tables(Path(args.cluster_tables), list(feature_sets)),
-        )
+    pretrained, benchmark = Path(args.pretrained), Path(args.benchmark)
+    found = results.Results(
+        catalogue=label,
+        metrics=results.read_metrics(Path(args.metrics), list(feature_sets)),
+        label_issues=tables.read_csv(args.label_issues),
+        tables=results.read_tables(Path(args.evaluation)),
+        floor=evaluation.floor,
+        confidence=evaluation.confidence,
+        target_error=evaluation.target_error,
+        products=products,
+        rejects=tables.read_csv(args.rejects),
+        text_statistics=tables.read_csv(args.text_statistics),
+        clusters=results.read_clusters(Path(args.clusters), list(feature_sets)),
+        cluster_tables=results.read_cluster_tables(Path(args.cluster_tables), list(feature_sets)),
+        cluster_curves=results.read_cluster_tables(Path(args.cluster_curves), list(feature_sets)),
+        candidates=tables.read_csv(args.candidates),
+        backbones=backbones.read(pretrained, benchmark, all_weights, image_encoders, feature_sets),
+        backbone_models=backbones.models(image_encoders, classifiers, zero_shot, transfer, fine_tunes),
     )
+    sections = page.build(found)
+    tables.write_csv(clusters.compared(found), args.compared, label)
     Path(args.page).write_text(page.html(sections, label), encoding="utf-8")
     Path(args.tables).write_text(page.markdown(sections, label), encoding="utf-8")
     print(f"open {args.page} in a browser")

@@ -30,13 +30,19 @@ class Results:
     products, rejects, text_statistics
         The tables of data/ (see docs/data_dictionary.md).
     clusters
-        Name of a feature set to its map: product_id, x, y, cluster, cluster_best.
-    cluster_tables
-        Name of a feature set to its table of the categories.
+        Name of a feature set to its map: product_id, x, y, cluster, cluster_best, silhouette.
+    cluster_tables, cluster_curves
+        Name of a feature set to its table of the categories, and to that of its principal components.
     label_issues
         The table of reports/label_issues.csv.
     tables
         Name of a table of reports/evaluation/ to its rows.
+    candidates
+        The table of reports/champion.csv.
+    backbones
+        See `aisle.report.backbones.read`.
+    backbone_models
+        Name of each model on pictures alone to its entry of `weights`.
     """
 
     catalogue: str
@@ -51,6 +57,10 @@ class Results:
     cluster_tables: dict[str, pd.DataFrame]
     label_issues: pd.DataFrame
     tables: dict[str, pd.DataFrame]
+    cluster_curves: dict[str, pd.DataFrame]
+    candidates: pd.DataFrame
+    backbones: pd.DataFrame
+    backbone_models: dict[str, str]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -130,5 +140,5 @@ def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFra
 
 
 def read_cluster_tables(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the table of the categories of each feature set."""
+    """Return the table of each feature set of a folder: of its categories, or of its components."""
     return {name: read_csv(path) for name, path in exactly(folder, feature_sets, ".csv").items()}
