@@ -32,7 +32,7 @@ WIDE = 4
 
 
 SAMPLE = 5_000
-"""Products above which a silhouette is that of a sample of so many: it takes every pair's distance."""
+"""Products above which silhouettes are those of a sample of so many: they take every pair's distance."""
 
 
 class FeatureSetParams(Section):
@@ -66,15 +66,18 @@ class Study:
         `silhouette_best_k` at `best_k`. `silhouette_categories`: of the true categories, on the components.
         None where there are too few products.
     points
-        x, y (the first seed's map), cluster (K = categories) and cluster_best (K = best_k); a row per
-        product, NaN and 0 where there are too few.
+        x, y (the first seed's map), cluster (K = categories), cluster_best (K = best_k) and silhouette (see
+        `silhouettes`); a row per product, NaN and 0 where there are too few.
     categories
         See `by_category`; without rows where there are too few products.
+    variance
+        See `explained`; without rows where there are too few products.
     """
 
     metrics: dict[str, Any]
     points: pd.DataFrame
     categories: pd.DataFrame
+    variance: pd.DataFrame
 
 
 def elbow(variance: np.ndarray) -> int:
@@ -90,6 +93,29 @@ def elbow(variance: np.ndarray) -> int:
         Share of the variance that each of all components explains, falling, (m,).
     """
     return max(int((variance > variance.mean()).sum()), 1)
+
+
+def explained(variance: np.ndarray) -> pd.DataFrame:
+    """Return the explained variance of all components as a table.
+
+    Parameters
+    ----------
+    variance
+        Share of the variance that each of all components explains, falling, (m,).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per component: `component` (from 1), `variance` (share), `cumulative` (share of it and those
+        before it).
+    """
+    return pd.DataFrame(
+        {
+            "component": np.arange(1, len(variance) + 1),
+            "variance": variance,
+            "cumulative": np.cumsum(variance),
+        }
+    )
 
 
 def reduce(X: np.ndarray, scaling: str, wanted: str | int) -> tuple[np.ndarray, np.ndarray]:
@@ -181,8 +207,33 @@ def _kmeans(X: np.ndarray, k: int, starts: int, seed: int) -> np.ndarray:
     return KMeans(k, n_init=starts, random_state=seed).fit_predict(X)
 
 
+def silhouettes(components: np.ndarray, categories: np.ndarray, seed: int) -> np.ndarray:
+    """Return the silhouette of each product among the true categories (Rousseeuw 1987).
+
+    Parameters
+    ----------
+    components
+        (n, components).
+    categories
+        True category of each row, (n,).
+    seed
+        Of the sample, where there are more than `SAMPLE` products.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n,), -1 to 1; NaN where the product is not in the sample.
+    """
+    chosen = np.arange(len(categories))
+    if len(categories) > SAMPLE:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(categories), SAMPLE, replace=False))
+    found = np.full(len(categories), np.nan)
+    found[chosen] = silhouette_samples(components[chosen], categories[chosen])
+    return found
+
+
 def by_category(
-    components: np.ndarray, categories: np.ndarray, clusters: np.ndarray, seed: int
+    components: np.ndarray, categories: np.ndarray, clusters: np.ndarray, silhouette: np.ndarray
 ) -> pd.DataFrame:
     """Return how far each category stands from the others, and which clusters it is in.
 
@@ -192,23 +243,19 @@ def by_category(
         (n, components).
     categories, clusters
         True category and cluster of each row, (n,).
-    seed
-        Of the sample, where there are more than `SAMPLE` products.
+    silhouette
+        Of each row, NaN where it is not in the sample, (n,).
 
     Returns
     -------
     pandas.DataFrame
-        A row per category, sorted: `category`, `products`, `silhouette` (mean over its products; Rousseeuw
-        1987), `distance_<category>` (Euclidean, between the means of the components), `cluster_<number>`
-        (products in it).
+        A row per category, sorted: `category`, `products`, `silhouette` (mean over its products; NaN where
+        the sample has none), `distance_<category>` (Euclidean, between the means of the components),
+        `cluster_<number>` (products in it).
     """
     names, codes = np.unique(categories, return_inverse=True)
-    chosen = np.arange(len(codes))
-    if len(codes) > SAMPLE:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(codes), SAMPLE, replace=False))
-    silhouettes = pd.Series(silhouette_samples(components[chosen], codes[chosen])).groupby(codes[chosen])
     table = pd.DataFrame({"category": names, "products": np.bincount(codes)})
-    table["silhouette"] = silhouettes.mean().reindex(table.index)
+    table["silhouette"] = pd.Series(silhouette).groupby(codes).mean()
     centres = np.stack([components[codes == code].mean(axis=0) for code in table.index])
     distances = pd.DataFrame(euclidean_distances(centres), columns=[f"distance_{name}" for name in names])
     counts = pd.crosstab(codes, clusters).add_prefix("cluster_").reset_index(drop=True)
@@ -247,17 +294,19 @@ def study(
         empty = dict.fromkeys(["components", "variance", "elbow", "best_k", "silhouette_categories"])
         empty |= dict.fromkeys(name + suffix for name in names for suffix in ("", "_sd"))
         points = pd.DataFrame({"x": np.full(n, np.nan), "y": np.nan, "cluster": 0, "cluster_best": 0})
-        return Study(metrics | empty, points, pd.DataFrame(columns=["category", "products", "silhouette"]))
+        points["silhouette"] = np.nan
+        table = pd.DataFrame(columns=["category", "products", "silhouette"])
+        return Study(metrics | empty, points, table, explained(np.empty(0)))
     components, variance = reduce(X, scaling, params.components)
     seeds = range(params.seed, params.seed + params.n_seeds)
-    silhouettes: dict[int, list[float]] = {each: [] for each in range(2, min(params.max_k, n - 1) + 1)}
+    by_k: dict[int, list[float]] = {each: [] for each in range(2, min(params.max_k, n - 1) + 1)}
     maps: list[tuple[int, np.ndarray]] = []
     # KMeans runs in this thread, while t-SNE of the next seeds goes on in others
     for _, (seed, xy) in zip(progress(seeds), tsne(components, params, seeds), strict=True):
         maps.append((seed, xy))
-        for each, values in silhouettes.items():  # few starts will do: the mean over the seeds decides
+        for each, values in by_k.items():  # few starts will do: the mean over the seeds decides
             values.append(_silhouette(xy, _kmeans(xy, each, 3, seed), seed))
-    best = max(silhouettes, key=lambda each: np.mean(silhouettes[each]))
+    best = max(by_k, key=lambda each: np.mean(by_k[each]))
     metrics |= {
         "components": components.shape[1],
         "variance": variance[: components.shape[1]].sum(),
@@ -275,5 +324,6 @@ def study(
             metrics[name + suffix] = np.mean(values)
             metrics[f"{name}{suffix}_sd"] = np.std(values, ddof=1)
     metrics["silhouette_categories"] = _silhouette(components, categories, params.seed)
-    table = by_category(components, categories, points["cluster"].to_numpy(), params.seed)
-    return Study(metrics, points, table)
+    points["silhouette"] = silhouettes(components, categories, params.seed)
+    table = by_category(components, categories, points["cluster"].to_numpy(), points["silhouette"].to_numpy())
+    return Study(metrics, points, table, explained(variance))

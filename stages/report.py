@@ -1,17 +1,19 @@
 """Write the report: one HTML page of tables and figures, and the tables as Markdown.
 
-Inputs: metrics/, the tables of data/, reports/clusters/, reports/cluster_tables/,
-reports/evaluation/, reports/label_issues.csv.
-Outputs: reports/index.html, works offline from the disk; reports/tables.md.
+Inputs: metrics/, the tables of data/, reports/clusters/, reports/cluster_tables/, reports/cluster_curves/,
+reports/evaluation/, reports/label_issues.csv, reports/champion.csv; models/pretrained/ (sizes);
+docs/benchmarks/encoders.json (speeds, which are no output of the pipeline).
+Outputs: reports/index.html, works offline from the disk; reports/tables.md; reports/feature_sets.csv, one row
+per feature set: how well it clusters, for `dvc plots`.
 """
 
 from pathlib import Path
 from typing import Any
 
-from aisle import cli
-from aisle.metrics import EvaluationParams
+from aisle import cli, tables
 from aisle.params import load_params
 from aisle.report import page, results
+from aisle.report.sections import clusters
 
 
 def main() -> None:
@@ -24,18 +26,32 @@ def main() -> None:
         text_statistics="words before and after",
         clusters="folder of t-SNE maps",
         cluster_tables="folder of tables of the categories",
+        cluster_curves="folder of tables of the components",
         evaluation="folder of evaluation tables",
         label_issues="suspect labels",
+        candidates="candidates for the champion",
+        pretrained="folder of pretrained models",
+        benchmark="measured speeds of the encoders",
         page="output: the page",
         tables="output: the tables as Markdown",
+        compared="output: comparison of the feature sets",
     )
     args = parser.parse_args()
-    evaluation = load_params(args.params, "evaluation", EvaluationParams)
-    feature_sets = load_params(args.params, "feature_sets", dict[str, Any])
-    found = results.read_results(vars(args), evaluation, list(feature_sets))
-    sections = page.build(found)
-    Path(args.page).write_text(page.html(sections, found.catalogue), encoding="utf-8")
-    Path(args.tables).write_text(page.markdown(sections, found.catalogue), encoding="utf-8")
+    sections = {
+        "evaluation": load_params(args.params, "evaluation", dict[str, Any]),
+        "feature_sets": load_params(args.params, "feature_sets", dict[str, Any]),
+        "encoders": {"image": load_params(args.params, "encoders.image", dict[str, Any])},
+        "weights": load_params(args.params, "weights", dict[str, Any]),
+        "classifiers": load_params(args.params, "classifiers", dict[str, Any]),
+        "zero_shot": load_params(args.params, "zero_shot", dict[str, Any]),
+        "transfer": load_params(args.params, "transfer", dict[str, Any]),
+        "fine_tunes": load_params(args.params, "fine_tunes", dict[str, Any]),
+    }
+    found = results.read_results(vars(args), sections)
+    made = page.build(found)
+    tables.write_csv(clusters.compared(found), args.compared, found.catalogue)
+    Path(args.page).write_text(page.html(made, found.catalogue), encoding="utf-8")
+    Path(args.tables).write_text(page.markdown(made, found.catalogue), encoding="utf-8")
     print(f"open {args.page} in a browser")
 
 

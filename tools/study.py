@@ -31,7 +31,17 @@ from aisle.params import check, read_yaml
 from aisle.tables import read_csv
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ("aisle", "stages", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+CODE = (
+    "aisle",
+    "stages",
+    "dvc.yaml",
+    "docs/benchmarks/encoders.json",
+    ".dvcignore",
+    ".gitignore",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvc/plots",
+)
 OUTPUTS = ("data", "features", "models", "predictions", "packages", "metrics", "reports")
 HEADLINE = {
     "products": ("ingest", "products"),

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aisle.catalogue import is_synthetic
-from aisle.metrics import EvaluationParams
-from aisle.params import check, read_yaml
+from aisle.params import read_yaml
 from aisle.report.blocks import (
     Block,
     Details,
@@ -47,9 +46,7 @@ def read(folder: str | Path = ".") -> Results:
         flag.removeprefix("--").replace("-", "_"): str(folder / command[command.index(flag) + 1])
         for flag in flags
     }
-    params = read_yaml(folder / "params.yaml")
-    evaluation = check(params["evaluation"], EvaluationParams, "evaluation")
-    results = read_results(paths, evaluation, list(params["feature_sets"]))
+    results = read_results(paths, read_yaml(folder / "params.yaml"))
     # Once for all figures, so that they are drawn offline; not through a page's RequireJS, if it has one.
     script = f"(function(define) {{ {get_plotlyjs()} }}).call(window, undefined)"
     notice = f". {NOTICE}" if is_synthetic(results.catalogue) else ""

@@ -10,13 +10,14 @@ from markupsafe import Markup
 from aisle.catalogue import is_synthetic
 from aisle.report.blocks import Block, Details, FigureBlock, PicturesBlock, Section, TableBlock
 from aisle.report.results import Results
-from aisle.report.sections import answer, catalogue, checks, clusters, decisions, models
+from aisle.report.sections import answer, catalogue, checks, clusters, comparison, decisions, models
 
 SECTIONS = (
     answer.section,
     catalogue.section,
     clusters.section,
     models.section,
+    comparison.section,
     decisions.section,
     checks.section,
 )

@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from aisle.metrics import EvaluationParams
+from aisle.params import check
+from aisle.report import backbones
 from aisle.tables import exactly, read, read_csv
 from aisle.weights import ABSENT, UNTRAINED
 
@@ -32,13 +34,19 @@ class Results:
     products, rejects, text_statistics
         The tables of data/ (see docs/data_dictionary.md).
     clusters
-        Name of a feature set to its map: product_id, x, y, cluster, cluster_best.
-    cluster_tables
-        Name of a feature set to its table of the categories.
+        Name of a feature set to its map: product_id, x, y, cluster, cluster_best, silhouette.
+    cluster_tables, cluster_curves
+        Name of a feature set to its table of the categories, and to that of its principal components.
     label_issues
         The table of reports/label_issues.csv.
     tables
         Name of a table of reports/evaluation/ to its rows.
+    candidates
+        The table of reports/champion.csv.
+    backbones
+        See `aisle.report.backbones.read`.
+    backbone_models
+        Name of each model on pictures alone to its entry of `weights`.
     """
 
     catalogue: str
@@ -53,6 +61,10 @@ class Results:
     cluster_tables: dict[str, pd.DataFrame]
     label_issues: pd.DataFrame
     tables: dict[str, pd.DataFrame]
+    cluster_curves: dict[str, pd.DataFrame]
+    candidates: pd.DataFrame
+    backbones: pd.DataFrame
+    backbone_models: dict[str, str]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -83,20 +95,23 @@ class Results:
         return {name: each for name, each in self.models.items() if "cv_accuracy" in each}
 
 
-def read_results(paths: Mapping[str, str], evaluation: EvaluationParams, feature_sets: list[str]) -> Results:
+def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results:
     """Return everything that the report shows.
 
     Parameters
     ----------
     paths
         Name of each input, the flag of stages/report.py with underscores, to its path.
-    evaluation, feature_sets
-        Sections of params.yaml; of the second its names.
+    params
+        The sections of params.yaml that stages/report.py reads, or all.
     """
     products = read(paths["products"], ["product_id", "title", "category"])
+    evaluation = check(params["evaluation"], EvaluationParams, "evaluation")
+    sets, encoders = params["feature_sets"], params["encoders"]["image"]
+    names = list(sets)
     return Results(
         catalogue=products.attrs["catalogue"],
-        metrics=read_metrics(Path(paths["metrics"]), feature_sets),
+        metrics=read_metrics(Path(paths["metrics"]), names),
         label_issues=read_csv(paths["label_issues"]),
         tables=read_tables(Path(paths["evaluation"])),
         floor=evaluation.floor,
@@ -105,8 +120,16 @@ def read_results(paths: Mapping[str, str], evaluation: EvaluationParams, feature
         products=products,
         rejects=read_csv(paths["rejects"]),
         text_statistics=read_csv(paths["text_statistics"]),
-        clusters=read_clusters(Path(paths["clusters"]), feature_sets),
-        cluster_tables=read_cluster_tables(Path(paths["cluster_tables"]), feature_sets),
+        clusters=read_clusters(Path(paths["clusters"]), names),
+        cluster_tables=read_cluster_tables(Path(paths["cluster_tables"]), names),
+        cluster_curves=read_cluster_tables(Path(paths["cluster_curves"]), names),
+        candidates=read_csv(paths["candidates"]),
+        backbones=backbones.read(
+            Path(paths["pretrained"]), Path(paths["benchmark"]), params["weights"], encoders, sets
+        ),
+        backbone_models=backbones.models(
+            encoders, params["classifiers"], params["zero_shot"], params["transfer"], params["fine_tunes"]
+        ),
     )
 
 
@@ -159,5 +182,5 @@ def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFra
 
 
 def read_cluster_tables(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the table of the categories of each feature set."""
+    """Return the table of each feature set of a folder: of its categories, or of its components."""
     return {name: read_csv(path) for name, path in exactly(folder, feature_sets, ".csv").items()}

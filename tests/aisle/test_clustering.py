@@ -30,7 +30,8 @@ def test_separate_blobs_are_the_categories(found):
     assert metrics["silhouette"] > 0.5 and metrics["silhouette_categories"] > 0.5
     assert (metrics["n"], metrics["k"], metrics["components"]) == (75, 3, 10)
     assert 0.9 < metrics["variance"] <= 1
-    assert found.points.columns.tolist() == ["x", "y", "cluster", "cluster_best"] and len(found.points) == 75
+    assert found.points.columns.tolist() == ["x", "y", "cluster", "cluster_best", "silhouette"]
+    assert len(found.points) == 75
     assert np.isfinite(found.points).all(axis=None)
     assert sorted(found.points["cluster"].unique()) == [0, 1, 2]
 
@@ -168,7 +169,9 @@ LINE = np.array([[0.0], [2.0], [10.0], [12.0], [10.0]])
 
 
 def test_the_table_of_the_categories_by_hand():
-    table = clustering.by_category(LINE, np.array(list("aabbb")), np.array([0, 0, 1, 1, 0]), 0)
+    labels = np.array(list("aabbb"))
+    found = clustering.silhouettes(LINE, labels, 0)
+    table = clustering.by_category(LINE, labels, np.array([0, 0, 1, 1, 0]), found)
     columns = ["category", "products", "silhouette", "distance_a", "distance_b", "cluster_0", "cluster_1"]
     assert table.columns.tolist() == columns
     assert table["category"].tolist() == ["a", "b"] and table["products"].tolist() == [2, 3]
@@ -178,16 +181,32 @@ def test_the_table_of_the_categories_by_hand():
     # 1 - (own mean distance) / (mean distance to the other category)
     a = [1 - 2 / (32 / 3), 1 - 2 / (26 / 3)]
     b = [1 - 1 / 9, 1 - 2 / 11, 1 - 1 / 9]
+    np.testing.assert_allclose(found, a + b)
     np.testing.assert_allclose(table["silhouette"], [np.mean(a), np.mean(b)])
 
 
-def test_a_silhouette_of_many_products_is_that_of_a_sample(monkeypatch, blobs):
-    whole = clustering.by_category(blobs, CATEGORIES, np.zeros(75, int), 0)
+def test_silhouettes_of_many_products_are_those_of_a_sample(monkeypatch, blobs):
+    whole = clustering.silhouettes(blobs, CATEGORIES, 0)
+    assert not np.isnan(whole).any()
     monkeypatch.setattr(clustering, "SAMPLE", 60)
-    part = clustering.by_category(blobs, CATEGORIES, np.zeros(75, int), 0)
-    np.testing.assert_allclose(part["silhouette"], whole["silhouette"], atol=0.02)
-    assert (part["silhouette"] != whole["silhouette"]).any()
-    pd.testing.assert_frame_equal(part.drop(columns="silhouette"), whole.drop(columns="silhouette"))
+    part = clustering.silhouettes(blobs, CATEGORIES, 0)
+    sampled = ~np.isnan(part)
+    assert sampled.sum() == 60 and (part[sampled] != whole[sampled]).any()
+    np.testing.assert_allclose(part[sampled], whole[sampled], atol=0.05)
+    means = [
+        clustering.by_category(blobs, CATEGORIES, np.zeros(75, int), each)["silhouette"]
+        for each in (whole, part)
+    ]
+    np.testing.assert_allclose(*means, atol=0.02)
+
+
+def test_the_explained_variance_of_all_components(found):
+    table = found.variance
+    assert table["component"].tolist() == list(range(1, len(table) + 1))
+    assert table["variance"].is_monotonic_decreasing
+    np.testing.assert_allclose(table["cumulative"], table["variance"].cumsum())
+    np.testing.assert_allclose(table["cumulative"].iloc[-1], 1)
+    assert found.metrics["elbow"] == clustering.elbow(table["variance"].to_numpy())
 
 
 @pytest.mark.parametrize("scaling", ["l2", "standard"])

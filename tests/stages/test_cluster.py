@@ -27,12 +27,26 @@ def data():
 
 
 def test_products_without_input_are_left_out(data):
-    metrics, points, categories = cluster.run(*data, "standard", PARAMS)
+    metrics, found, drawn = cluster.run(*data, "standard", PARAMS)
+    points, categories = found.points, found.categories
     assert metrics["n"] == 32 and metrics["ari"] == pytest.approx(1)
-    assert list(points.columns) == ["product_id", "x", "y", "cluster", "cluster_best"]
+    assert list(points.columns) == ["product_id", "x", "y", "cluster", "cluster_best", "silhouette"]
     assert list(points["product_id"]) == [f"p{i:02d}" for i in range(40) if i % 5]
     assert points.groupby(points["product_id"] < "p20")["cluster"].nunique().tolist() == [1, 1]
     assert categories["products"].tolist() == [16, 16]
+    assert (drawn["category"] == np.where(drawn["product_id"] < "p20", "a", "b")).all()
+    means = points.groupby(drawn["category"])["silhouette"].mean()
+    np.testing.assert_allclose(means, categories["silhouette"])
+    assert found.variance["component"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_of_many_products_a_sample_is_drawn_for_dvc_plots(data, monkeypatch):
+    monkeypatch.setattr(cluster, "DRAWN", 10)
+    _, found, drawn = cluster.run(*data, "standard", PARAMS)
+    assert len(found.points) == 32 and len(drawn) == 10
+    whole = found.points.set_index("product_id").loc[drawn["product_id"]]
+    assert (drawn[["x", "y", "cluster"]].to_numpy() == whole[["x", "y", "cluster"]].to_numpy()).all()
+    assert drawn["product_id"].is_monotonic_increasing
 
 
 @pytest.mark.parametrize(
@@ -51,9 +65,10 @@ def test_weights_that_are_not_available(data):
         np.full((40, 1), np.nan, np.float32),
         {"catalogue": "tiny", "weights": "not available"},
     )
-    metrics, points, categories = cluster.run(without, folds, "l2", PARAMS)
+    metrics, found, drawn = cluster.run(without, folds, "l2", PARAMS)
     assert (metrics["weights"], metrics["n"], metrics["ari"]) == ("not available", 0, None)
-    assert len(points) == len(categories) == 0
+    assert len(found.points) == len(found.categories) == len(found.variance) == len(drawn) == 0
+    assert list(drawn) == ["product_id", "x", "y", "cluster", "category"]
 
 
 def test_one_product_too_few(data):
@@ -75,15 +90,25 @@ def test_the_files(built):
     categories = tables.read_csv(built.root / "reports/cluster_tables/descriptors.csv")
     assert categories["category"].tolist() == ["Clocks", "Lamps", "Mugs"]
     assert categories["products"].tolist() == [20, 20, 20]
+    variance = tables.read_csv(built.root / "reports/cluster_curves/descriptors.csv")
+    assert list(variance) == ["component", "variance", "cumulative"]
+    assert variance["cumulative"].iloc[metrics["components"] - 1] == pytest.approx(metrics["variance"])
+    drawn = tables.read_csv(built.root / "reports/cluster_maps/descriptors.csv")
+    assert drawn["product_id"].tolist() == points["product_id"].tolist()
+    np.testing.assert_allclose(drawn[["x", "y"]], points[["x", "y"]])
 
 
 def test_the_same_bytes_again(built, tmp_path):
-    new = {name: tmp_path / name for name in ("map", "metrics", "categories")}
-    built.run("cluster", "tfidf", output=new["map"], metrics=new["metrics"], categories=new["categories"])
-    assert (tmp_path / "map").read_bytes() == (built.root / "reports/clusters/tfidf.parquet").read_bytes()
-    table = built.root / "reports/cluster_tables/tfidf.csv"
-    assert (tmp_path / "categories").read_bytes() == table.read_bytes()
-    assert (tmp_path / "metrics").read_bytes() == (built.root / "metrics/cluster/tfidf.json").read_bytes()
+    outputs = {
+        "output": "reports/clusters/tfidf.parquet",
+        "drawn": "reports/cluster_maps/tfidf.csv",
+        "categories": "reports/cluster_tables/tfidf.csv",
+        "variance": "reports/cluster_curves/tfidf.csv",
+        "metrics": "metrics/cluster/tfidf.json",
+    }
+    built.run("cluster", "tfidf", **{flag: tmp_path / flag for flag in outputs})
+    for flag, path in outputs.items():
+        assert (tmp_path / flag).read_bytes() == (built.root / path).read_bytes()
 
 
 def test_an_unknown_feature_set_is_a_clear_error(built, capsys):

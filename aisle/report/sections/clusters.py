@@ -1,24 +1,24 @@
-"""The feature sets without labels: one comparison of all, and the map and the categories of each."""
+"""The feature sets without labels: one comparison of all, and the figures of each, folded away."""
 
 from typing import Any
 
 import pandas as pd
 
-from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Section, TableBlock
+from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
+from aisle.report.feature_categories import categories, clusters, distances
+from aisle.report.feature_points import maps, silhouettes, variance
+from aisle.report.feature_set import GREY, FeatureSet, named
 from aisle.report.results import Results
 from aisle.report.style import colours, styled, with_sd
 from aisle.weights import ABSENT, UNTRAINED
 
-MANY = 5_000
-"""Points above which a map is drawn by WebGL; a page can have but a few such figures."""
-
 
 def section(results: Results) -> Section:
     """Return the comparison of the feature sets and, folded away, the details of each."""
-    metrics = {name: results.metrics[f"cluster/{name}"] for name in results.clusters}
+    metrics = _metrics(results)
     table = pd.DataFrame([{"feature set": name, **_row(scores)} for name, scores in metrics.items()])
     published = [scores.get("published_ari") for scores in metrics.values()]
-    if any(published):
+    if any(ari is not None for ari in published):
         column = ["" if ari is None else f"{ari:.3f}" for ari in published]
         table.insert(list(table).index("ARI") + 1, "published ARI", pd.Series(column))
     k = max(scores["k"] for scores in metrics.values())
@@ -33,9 +33,41 @@ def section(results: Results) -> Section:
     blocks: list[Block] = [Paragraph(how), TableBlock(f"Clusters against {k} categories", table)]
     scored = {name: scores for name, scores in metrics.items() if scores["ari"] is not None}
     if scored:
-        blocks.append(_comparison(scored))
-    blocks += [_details(results, name, scores) for name, scores in scored.items()]
+        blocks.append(_comparison(metrics))
+    blocks += [_details(results, name) for name in scored]
     return Section("clusters", "Without labels", blocks)
+
+
+def _metrics(results: Results) -> dict[str, dict[str, Any]]:
+    return {name: results.metrics[f"cluster/{name}"] for name in results.clusters}
+
+
+COMPARED = (
+    "weights",
+    "n",
+    "k",
+    "ari",
+    "ari_sd",
+    "published_ari",
+    "silhouette",
+    "silhouette_sd",
+    "best_k",
+    "ari_best_k",
+    "ari_best_k_sd",
+    "components",
+    "elbow",
+    "silhouette_categories",
+)
+
+
+def compared(results: Results) -> pd.DataFrame:
+    """Return a row of figures for each feature set that has them, in params.yaml's order, for `dvc plots`."""
+    rows = [
+        {"feature_set": name, **{key: scores.get(key) for key in COMPARED}}
+        for name, scores in _metrics(results).items()
+        if scores["ari"] is not None
+    ]
+    return pd.DataFrame(rows, columns=["feature_set", *COMPARED])
 
 
 def _row(scores: dict[str, Any]) -> dict[str, Any]:
@@ -69,77 +101,70 @@ def _row(scores: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(name: str, scores: dict[str, Any]) -> str:
-    """Return the name, with a word where random weights made the features."""
-    return f"{name} (untrained)" if scores["weights"] == UNTRAINED else name
-
-
-def _comparison(scored: dict[str, dict[str, Any]]) -> FigureBlock:
+def _comparison(metrics: dict[str, dict[str, Any]]) -> FigureBlock:
+    """Return the ARI of each feature set, with its spread, and the published one beside it."""
     import plotly.graph_objects as go
 
-    order = sorted(scored, key=lambda name: scored[name]["ari"])
-    points = go.Bar(
-        x=[scored[name]["ari"] for name in order],
-        y=[_named(name, scored[name]) for name in order],
-        error_x={"array": [scored[name]["ari_sd"] for name in order]},
-        orientation="h",
-        marker_color=["#999999" if scored[name]["weights"] == UNTRAINED else "#0072B2" for name in order],
+    shown = {
+        name: scores
+        for name, scores in metrics.items()
+        if scores["ari"] is not None or scores.get("published_ari") is not None
+    }
+    scored = {name: scores for name, scores in shown.items() if scores["ari"] is not None}
+    without = [name for name in shown if name not in scored]
+    order = [*without, *sorted(scored, key=lambda name: scored[name]["ari"])]
+    label = {
+        name: named(name, scores) + (" (no weights)" if name in without else "")
+        for name, scores in shown.items()
+    }
+    measured = [name for name in order if name in scored]
+    untrained = [scored[name]["weights"] == UNTRAINED for name in measured]
+    figure = go.Figure(
+        go.Bar(
+            x=[scored[name]["ari"] for name in measured],
+            y=[label[name] for name in measured],
+            error_x={"array": [scored[name]["ari_sd"] for name in measured], "color": GREY},
+            orientation="h",
+            marker_color=[GREY if each else "#0072B2" for each in untrained],
+            name="here: mean, whisker: sd over seeds",
+        )
     )
     best = scored[order[-1]]
-    caption = (
-        f"{_named(order[-1], best)} is nearest to the categories: ARI {with_sd(best['ari'], best['ari_sd'])}."
-    )
-    if any(scores["weights"] == UNTRAINED for scores in scored.values()):
-        caption += " Grey: untrained."
-    layout = {"xaxis_title": "adjusted Rand index (bar: mean, whisker: sd over seeds)"}
-    return FigureBlock("ari", caption, styled(go.Figure(points, layout=layout), 120 + 28 * len(order)))
-
-
-def _details(results: Results, name: str, scores: dict[str, Any]) -> Details:
-    """Return the map of one feature set, and its categories' silhouettes, distances and clusters."""
-    named, table = _named(name, scores), results.cluster_tables[name]
-    silhouette = pd.to_numeric(table["silhouette"]).map(
-        lambda value: "" if pd.isna(value) else f"{value:.3f}"
-    )
-    distances = table.filter(regex="^distance_").rename(
-        columns=lambda column: column.removeprefix("distance_")
-    )
-    clusters = table.filter(regex="^cluster_").rename(columns=lambda column: column.replace("_", " "))
-    far = pd.concat([table["category"], silhouette, distances.map("{:.2f}".format)], axis=1)
-    counts = pd.concat([table[["category", "products"]], clusters], axis=1)
-    blocks: list[Leaf] = [
-        _map(results, name, scores),
-        TableBlock(f"{named}: silhouette of each category, and distances between their centres", far),
-        TableBlock(f"{named}: products of each category in each cluster (first seed)", counts),
-    ]
-    return Details(f"{named}: ARI {with_sd(scores['ari'], scores['ari_sd'])}", blocks)
-
-
-def _map(results: Results, name: str, scores: dict[str, Any]) -> FigureBlock:
-    import plotly.graph_objects as go
-
-    points = results.clusters[name].merge(
-        results.products[["product_id", "title", "category"]], on="product_id"
-    )
-    colour = colours(list(results.products["category"].unique()))
-    draw = go.Scattergl if len(points) > MANY else go.Scatter
-    traces = [
-        draw(
-            x=rows["x"].round(2),
-            y=rows["y"].round(2),
+    caption = f"{label[order[-1]]} is nearest to the categories: ARI {with_sd(best['ari'], best['ari_sd'])}."
+    published = {name: scores.get("published_ari") for name, scores in shown.items()}
+    known = [name for name in order if published[name] is not None]
+    if known:
+        figure.add_scatter(
+            x=[published[name] for name in known],
+            y=[label[name] for name in known],
             mode="markers",
-            name=category,
-            text=rows["title"].str.slice(0, 60) + "<br>cluster " + rows["cluster"].astype(str),
-            hovertemplate="%{text}<br>" + str(category) + "<extra></extra>",
-            marker={"color": colour[str(category)], "size": 6, "opacity": 0.8},
+            marker={"symbol": "diamond", "size": 11, "color": "#D55E00"},
+            name="published by another study",
         )
-        for category, rows in points.groupby("category")
-    ]
-    caption = (
-        f"{_named(name, scores)}: t-SNE of {scores['n']:,} products by category (first seed); "
-        f"ARI over all seeds {with_sd(scores['ari'], scores['ari_sd'])}."
+        both = [name for name in reversed(known) if name in scored]
+        told = [f"{name} {scored[name]['ari']:.3f} here, {published[name]:.3f} published" for name in both]
+        caption += f" Beside a published figure: {'; '.join(told)}." if told else ""
+        if absent := [name for name in known if name not in scored]:
+            caption += f" Published alone, for the weights are not available here: {', '.join(absent)}."
+    if any(untrained):
+        caption += " Grey: untrained."
+    figure.update_layout(
+        xaxis_title="adjusted Rand index",
+        yaxis={"categoryorder": "array", "categoryarray": [label[name] for name in order]},
     )
-    hidden = {"visible": False}
-    return FigureBlock(
-        f"map-{name}", caption, styled(go.Figure(traces, layout={"xaxis": hidden, "yaxis": hidden}), 520)
+    return FigureBlock("ari", caption, styled(figure, 150 + 28 * len(order)), any(untrained))
+
+
+def _details(results: Results, name: str) -> Details:
+    """Return all of one feature set, to be folded away."""
+    found = FeatureSet(
+        name,
+        results.metrics[f"cluster/{name}"],
+        results.clusters[name].merge(results.products[["product_id", "category"]], on="product_id"),
+        results.cluster_tables[name],
+        results.cluster_curves[name],
+        colours(list(results.products["category"].unique())),
     )
+    blocks = [variance(found), maps(found), silhouettes(found), distances(found), clusters(found)]
+    ari = with_sd(found.scores["ari"], found.scores["ari_sd"])
+    return Details(f"{found.named}: ARI {ari}", [*blocks, categories(found)])
