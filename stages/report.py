@@ -8,6 +8,8 @@ Outputs: reports/index.html, works offline from the disk; reports/tables.md.
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from aisle import cli, tables
 from aisle.metrics import EvaluationParams
 from aisle.params import load_params
@@ -50,7 +52,9 @@ def main() -> None:
             cluster_tables=results.read_cluster_tables(Path(args.cluster_tables), list(feature_sets)),
         )
     )
-    Path(args.page).write_text(page.html(sections, label), encoding="utf-8")
+    thumbnails = pd.DataFrame({"product_id": [], "jpeg": []})
+    html = page.html(sections, label, products, thumbnails)
+    Path(args.page).write_text(html, encoding="utf-8")
     Path(args.tables).write_text(page.markdown(sections, label), encoding="utf-8")
     print(f"open {args.page} in a browser")
 
