@@ -10,6 +10,8 @@ per feature set: how well it clusters, for `dvc plots`.
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from aisle import cli, tables
 from aisle.params import load_params
 from aisle.report import page, results
@@ -50,7 +52,9 @@ def main() -> None:
     found = results.read_results(vars(args), sections)
     made = page.build(found)
     tables.write_csv(clusters.compared(found), args.compared, found.catalogue)
-    Path(args.page).write_text(page.html(made, found.catalogue), encoding="utf-8")
+    thumbnails = pd.DataFrame({"product_id": [], "jpeg": []})
+    html = page.html(made, found.catalogue, found.products, thumbnails)
+    Path(args.page).write_text(html, encoding="utf-8")
     Path(args.tables).write_text(page.markdown(made, found.catalogue), encoding="utf-8")
     print(f"open {args.page} in a browser")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -10,11 +10,51 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+Level = Literal["good", "fair", "poor"]
+
+
 @dataclass(frozen=True)
 class Paragraph:
     """Plain text."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer in one sentence, in large type.
+
+    Attributes
+    ----------
+    word
+        The answer itself, such as `Feasible`.
+    text
+        What it rests on.
+    level
+        The mark beside it.
+    """
+
+    word: str
+    text: str
+    level: Level
+
+
+@dataclass(frozen=True)
+class Card:
+    """A key figure: what it is, its value, its interval ("" where there is none), and a line about it."""
+
+    label: str
+    value: str
+    interval: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Key figures side by side."""
+
+    caption: str
+    cards: Sequence[Card]
 
 
 @dataclass(frozen=True)
@@ -29,8 +69,10 @@ class TableBlock:
 class FigureBlock:
     """A figure with a name that is unique on the page and a caption computed from the data.
 
-    A scatter trace whose points are products has their ids as `customdata` and `meta="products"`: the page
-    then shows a product's name, category and picture where the pointer is.
+    A trace whose points are products has their ids as `customdata` (a list, or the first of a list per point)
+    and `meta="products"`: instead of Plotly's label the page then shows the picture, name and category of the
+    product under the pointer, and below them the point's `text`, if it has one. Text, grid and background
+    have the page's colours, light or dark: a figure names none for them.
 
     Attributes
     ----------
@@ -68,15 +110,26 @@ class Picture:
 
 @dataclass(frozen=True)
 class PicturesBlock:
-    """Pictures side by side under a caption computed from the data; a slider for those with an overlay."""
+    """Pictures side by side under a caption computed from the data; a slider for those with an overlay.
+
+    Attributes
+    ----------
+    name
+        Unique on the page.
+    untrained
+        Whether random weights had a part in it; the page then says so beside it.
+    width
+        Least width of a picture in pixels: as many stand side by side as there is room for.
+    """
 
     name: str
     caption: str
     pictures: Sequence[Picture]
     untrained: bool = False
+    width: int = 160
 
 
-Leaf = Paragraph | TableBlock | FigureBlock | PicturesBlock
+Leaf = Paragraph | Verdict | Cards | TableBlock | FigureBlock | PicturesBlock
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""First screen: which model, how good, how sure."""
+"""First screen: feasible or not, with which model, how good, how sure."""
 
 import pandas as pd
 
-from aisle.report.blocks import Paragraph, Section, TableBlock
+from aisle.report.blocks import Block, Card, Cards, Level, Paragraph, Section, TableBlock, Verdict
 from aisle.report.results import Results
-from aisle.report.style import with_interval
+from aisle.report.style import percent, percent_range, with_interval
 
 
 def verdict(difference: dict[str, float], confidence: float, reference: str = "the floor") -> str:
@@ -39,10 +39,35 @@ def three(scores: dict[str, float], key: str) -> str:
     return with_interval(*(scores[f"{key}{suffix}"] for suffix in ("", "_low", "_high")))
 
 
+def feasible(scores: dict[str, float], largest: float, target_error: float) -> tuple[Level, str]:
+    """Return the verdict's level and word; RULE says it in words.
+
+    Parameters
+    ----------
+    scores
+        Of the model to use.
+    largest
+        Share of the largest category: what always answering it would get right.
+    target_error
+        Share of automatic decisions that may be wrong.
+    """
+    if scores["cv_accuracy_low"] <= largest:
+        return "poor", "Not feasible"
+    decides = scores["cv_coverage_at_target_error_low"] > 0.5
+    keeps = scores["cv_error_at_coverage_low"] <= target_error
+    return ("good", "Feasible") if decides and keeps else ("fair", "Feasible with a person's help")
+
+
+RULE = (
+    "Rule of the verdict: feasible, if the interval of the share decided without a person is above one half "
+    "and the interval of the errors among these reaches down to what is allowed; with a person's help, if "
+    "that fails but the interval of the accuracy lies above the share of the largest category; else not."
+)
+
+
 def section(results: Results) -> Section:
-    """Return the answer: the best model's accuracy with its interval, against the floor, and all models."""
-    metrics = results.metrics["ingest"]
-    best, floor = results.best, results.floor
+    """Return the verdict with its key figures, then the evidence: the best against the floor, all models."""
+    metrics, best, floor = results.metrics["ingest"], results.best, results.floor
     scores = results.compared
     gain = compared(scores[best], "cv_gain")
     if gain is None:
@@ -51,9 +76,9 @@ def section(results: Results) -> Section:
         reached = f"the floor, {results.title(floor)}, reaches {three(scores[floor], 'cv_accuracy')}"
         against = f"It is {verdict(gain, results.confidence)}; {reached}"
     answer = (
-        f"{results.title(best)} puts {three(scores[best], 'cv_accuracy')} of the {metrics['products']:,} "
-        f"products into the right one of {metrics['categories']} categories. {against}. At most "
-        f"{results.target_error:.1%} errors allowed, it decides "
+        f"The best model, {results.title(best)}, puts {three(scores[best], 'cv_accuracy')} of the "
+        f"{metrics['products']:,} products into the right one of {metrics['categories']} categories. "
+        f"{against}. At most {results.target_error:.1%} errors allowed, it decides "
         f"{three(scores[best], 'cv_coverage_at_target_error')} of the products alone, and "
         f"{three(scores[best], 'cv_error_at_coverage')} of these are wrong out of fold."
     )
@@ -66,9 +91,83 @@ def section(results: Results) -> Section:
         "are too slow to cross-validate have it alone. A model of several seeds is scored over all of them. "
         "Choosing the best of several models on the same folds flatters it."
     )
-    return Section(
-        "answer", "The answer", [Paragraph(answer), TableBlock("All models", table), Paragraph(how)]
-    )
+    blocks: list[Block] = [
+        _verdict(results), _cards(results), Paragraph(RULE), Paragraph(answer),
+        TableBlock("All models", table), Paragraph(how),
+    ]  # fmt: skip
+    return Section("answer", "The answer", blocks)
+
+
+def _verdict(results: Results) -> Verdict:
+    champion = results.metrics["champion"]["champion"]
+    scores = results.models[champion]
+    largest = float(results.products["category"].value_counts(normalize=True).max())
+    level, word = feasible(scores, largest, results.target_error)
+    told = {key: _percentages(scores, key) for key in ("cv_coverage_at_target_error", "cv_error_at_coverage")}
+    title = results.title(champion)
+    if level == "poor":
+        text = (
+            f"{title} puts {_percentages(scores, 'cv_accuracy')} of the products into the right category; "
+            f"always answering the largest one would reach {largest:.1%}."
+        )
+    elif scores["cv_coverage_at_target_error"] == 0:
+        text = f"{title} is never sure enough to decide alone at {results.target_error:.1%} errors allowed."
+    else:
+        text = (
+            f"{title} decides {told['cv_coverage_at_target_error']} of the products alone, and "
+            f"{told['cv_error_at_coverage']} of these wrongly; {results.target_error:.1%} errors are allowed."
+        )
+    return Verdict(word, text, level)
+
+
+def _cards(results: Results) -> Cards:
+    found = results.metrics["champion"]
+    scores, level = results.models[found["champion"]], f"{results.confidence:.0%} interval"
+    low, high = scores["cv_error_at_coverage_low"], scores["cv_error_at_coverage_high"]
+    allowed = f"{results.target_error:.1%} allowed: "
+    if high <= results.target_error:
+        allowed += "kept"
+    else:
+        allowed += "missed" if low > results.target_error else "neither shown nor excluded"
+    key = "cv_coverage_at_target_error"
+    decides = scores[key] > 0
+    tied = "No other is within noise of the best"
+    if found["tied"] > 1:
+        tied = f"The smallest of {found['tied']} within noise of the best"
+    cards = [
+        Card(
+            "Right category",
+            percent(scores["cv_accuracy"]),
+            f"{percent_range(scores['cv_accuracy_low'], scores['cv_accuracy_high'])}, {level}",
+            f"of {results.metrics['ingest']['products']:,} products, "
+            f"{results.metrics['ingest']['categories']} categories, out of fold",
+        ),
+        Card(
+            "Decided without a person",
+            percent(scores[key]),
+            f"{percent_range(scores[f'{key}_low'], scores[f'{key}_high'])}, {level}",
+            f"with a threshold for at most {results.target_error:.1%} errors",
+        ),
+        Card(
+            "Errors among these",
+            percent(scores["cv_error_at_coverage"]) if decides else "none decided",
+            f"{percent_range(low, high)}, {level}" if decides else "",
+            allowed if decides else "",
+        ),
+        Card(
+            "Model to use",
+            results.title(found["champion"]),
+            f"{found['champion_megabytes']:.1f} MB to ship",
+            f"{tied}; {found['candidates']} compared",
+        ),
+    ]
+    return Cards(f"The model to use, {results.title(found['champion'])}", cards)
+
+
+def _percentages(scores: dict[str, float], key: str) -> str:
+    """Return `96.2% [94.9%, 97.3%]`."""
+    value, low, high = (percent(scores[f"{key}{suffix}"]) for suffix in ("", "_low", "_high"))
+    return f"{value} [{low}, {high}]"
 
 
 def _row(results: Results, name: str) -> dict[str, str]:
