@@ -1,7 +1,7 @@
 """Small pictures for people: made from data/images.parquet, chosen by a seed where there are too many."""
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from aisle import tables
 
 BATCH = 256
 """Pictures in memory at a time."""
+GAP = 8
+"""Pixels between two pictures side by side."""
 
 
 def thumbnail(picture: bytes, side: int, quality: int) -> bytes:
@@ -32,6 +34,26 @@ def thumbnail(picture: bytes, side: int, quality: int) -> bytes:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
         encoded = io.BytesIO()
         image.convert("RGB").save(encoded, "JPEG", quality=quality, optimize=True)
+    return encoded.getvalue()
+
+
+def beside(pictures: Sequence[bytes], quality: int) -> bytes:
+    """Return pictures beside each other as one JPEG, each in the middle of a white square of the same side.
+
+    Parameters
+    ----------
+    pictures
+        JPEG bytes, one or more.
+    quality
+        JPEG quality, 1 to 95.
+    """
+    images = [Image.open(io.BytesIO(picture)) for picture in pictures]
+    side = max(max(image.size) for image in images)
+    row = Image.new("RGB", (len(images) * (side + GAP) - GAP, side), "white")
+    for i, image in enumerate(images):
+        row.paste(image, (i * (side + GAP) + (side - image.width) // 2, (side - image.height) // 2))
+    encoded = io.BytesIO()
+    row.save(encoded, "JPEG", quality=quality, optimize=True)
     return encoded.getvalue()
 
 

@@ -90,17 +90,23 @@ def read_texts(
     }
 
 
-def choose_pictures(
-    products: pd.DataFrame, readable: pd.Series, pairs: pd.DataFrame, params: ExplorationParams
-) -> pd.DataFrame:
-    """Return use (sample, near_duplicate), product_id and category of the pictures that the report shows."""
-    sample = examples.sample(products[readable.to_numpy()], params.n_pictures, params.seed)
+def pictured(
+    sample: pd.DataFrame, pairs: pd.DataFrame, path: str, params: ExplorationParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both tables with a column jpeg: the product's picture; those of both, of pairs by picture."""
     alike = pairs[pairs["kind"].eq("picture")]
-    ids = pd.concat([alike["product_id_left"], alike["product_id_right"]]).drop_duplicates().sort_values()
-    both = products.loc[products["product_id"].isin(ids), ["product_id", "category"]]
-    return pd.concat(
-        [sample.assign(use="sample"), both.sort_values("product_id").assign(use="near_duplicate")],
-        ignore_index=True,
+    ids = {*sample["product_id"], *alike["product_id_left"], *alike["product_id_right"]}
+    made = thumbnails.read(path, ids, params.picture_side, params.picture_quality)
+    both = [
+        thumbnails.beside([made[row.product_id_left], made[row.product_id_right]], params.picture_quality)
+        if row.kind == "picture"
+        else None
+        for row in pairs.itertuples()
+    ]
+    alone = [thumbnails.beside([made[key]], params.picture_quality) for key in sample["product_id"]]
+    return (
+        sample.assign(jpeg=pd.Series(alone, sample.index, object)),
+        pairs.assign(jpeg=pd.Series(both, pairs.index, object)),
     )
 
 
@@ -135,15 +141,13 @@ def main() -> None:
         params.n_pairs,
         params.pair_characters,
     )
-    shown = choose_pictures(products, images["problem"].isna(), pairs, params)
-    made = thumbnails.read(
-        args.pictures, set(shown["product_id"]), params.picture_side, params.picture_quality
-    )
+    sample = examples.sample(products[images["problem"].isna()], params.n_pictures, params.seed)
+    sample, pairs = pictured(sample, pairs, args.pictures, params)
     found = {
         **describe(products, texts, tables.read_csv(args.statistics), images),
         **read_texts(products, texts, params),
         "near_duplicates": pairs,
-        "pictures": shown.assign(jpeg=shown["product_id"].map(made)).astype({"jpeg": object}),
+        "pictures": sample,
     }
     for name, table in found.items():
         tables.write(table, Path(args.output) / f"{name}.parquet", label)

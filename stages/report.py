@@ -2,8 +2,8 @@
 
 Inputs: metrics/, the tables of data/, data/thumbnails.parquet, reports/exploration/, reports/clusters/,
 reports/cluster_tables/, reports/cluster_curves/, reports/evaluation/, reports/label_issues.csv,
-reports/champion.csv; models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output of the
-pipeline).
+reports/champion.csv; models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output
+of the pipeline).
 Outputs: reports/index.html, works offline from the disk; reports/tables.md; reports/feature_sets.csv, one row
 per feature set: how well it clusters, for `dvc plots`.
 """

@@ -23,6 +23,12 @@ def jpeg(width, height, mode="RGB"):
     return encoded.getvalue()
 
 
+def solid(width, height, colour):
+    encoded = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(encoded, "JPEG", quality=95)
+    return encoded.getvalue()
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"), [((512, 256), (96, 48)), ((100, 500), (19, 96)), ((48, 40), (48, 40))]
 )
@@ -32,6 +38,17 @@ def test_the_longest_side_is_bounded_and_nothing_is_enlarged(given, wanted):
 
 def test_grey_pictures_too():
     assert size(thumbnails.thumbnail(jpeg(200, 100, "L"), 50, 70)) == (50, 25)
+
+
+def test_pictures_beside_each_other_are_each_in_the_middle_of_a_square():
+    both = Image.open(io.BytesIO(thumbnails.beside([solid(20, 40, "red"), solid(40, 10, "blue")], 90)))
+    assert both.size == (40 + 8 + 40, 40)
+    near = {
+        place: both.getpixel(place) for place in [(20, 1), (20, 38), (68, 20), (3, 20), (44, 20), (68, 3)]
+    }
+    assert [int(np.argmax(near[place])) for place in [(20, 1), (20, 38), (68, 20)]] == [0, 0, 2]
+    assert all(min(near[place]) > 240 for place in [(3, 20), (44, 20), (68, 3)])
+    assert Image.open(io.BytesIO(thumbnails.beside([solid(30, 10, "red")], 90))).size == (30, 30)
 
 
 def test_a_sample_keeps_the_categories_shares_and_a_seed():

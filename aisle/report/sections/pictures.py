@@ -1,5 +1,7 @@
 """The pictures: sizes, quality, samples of each category, near-duplicates side by side."""
 
+from typing import Any
+
 import pandas as pd
 
 from aisle.report.blocks import (
@@ -71,7 +73,7 @@ def _sizes(results: Results) -> FigureBlock:
 
 
 def _samples(results: Results) -> list[PicturesBlock]:
-    shown = results.exploration["pictures"].query("use == 'sample'")
+    shown = results.exploration["pictures"]
     if shown.empty:
         return []
     sizes = results.products["category"].value_counts()
@@ -90,7 +92,7 @@ def _samples(results: Results) -> list[PicturesBlock]:
         f"{len(pictures)} of {results.metrics['images']['readable']:,} pictures, drawn by chance: up to "
         f"{shown['category'].value_counts().max()} of each of {shown['category'].nunique()} categories."
     )
-    return [PicturesBlock("sample-pictures", caption, pictures)]
+    return [PicturesBlock("sample-pictures", caption, pictures, width=130)]
 
 
 def _quality(results: Results) -> Details:
@@ -121,23 +123,24 @@ def _alike_pictures(results: Results) -> PicturesBlock | Paragraph:
     table = results.exploration["near_duplicates"].query("kind == 'picture'")
     if table.empty:
         return Paragraph("No two products have pictures that are nearly the same.")
-    jpegs = results.exploration["pictures"].query("use == 'near_duplicate'").set_index("product_id")["jpeg"]
-    pictures = []
-    for number, row in enumerate(table.itertuples(), 1):
-        for side in ("left", "right"):
-            title, category = getattr(row, f"title_{side}"), getattr(row, f"category_{side}")
-            pictures.append(
-                Picture(
-                    jpegs[getattr(row, f"product_id_{side}")],
-                    f"Pair {number}: {title}",
-                    (f"Pair {number}: {_bits(row.value)}", category, cut(title, 60)),
-                )
-            )
+    pictures = [
+        Picture(
+            row.jpeg,
+            f"{row.title_left}, and {row.title_right}",
+            (_bits(row.value), _categories(row), f"{cut(row.title_left, 60)} | {cut(row.title_right, 60)}"),
+        )
+        for row in table.itertuples()
+    ]
     caption = (
         f"{len(table)} of {n:,} pairs of nearly the same picture, one of each group, the most alike first: "
-        f"{_bits(table['value'].max())} at most. {_across(table)}"
+        f"at most {table['value'].max():.0f} of 256 bits differ. {_across(table)}"
     )
-    return PicturesBlock("alike-pictures", caption, pictures)
+    return PicturesBlock("alike-pictures", caption, pictures, width=240)
+
+
+def _categories(row: Any) -> str:
+    same = row.category_left == row.category_right
+    return row.category_left if same else f"{row.category_left} | {row.category_right}"
 
 
 def _bits(value: float) -> str:
@@ -159,9 +162,7 @@ def _alike_texts(results: Results) -> TableBlock | Paragraph:
             "similarity": f"{row.value:.3f}",
             "one product": f"{row.title_left}: {row.text_left}",
             "the other": f"{row.title_right}: {row.text_right}",
-            "category": row.category_left
-            if row.category_left == row.category_right
-            else f"{row.category_left} / {row.category_right}",
+            "category": _categories(row),
         }
         for row in table.itertuples()
     ]

@@ -249,14 +249,18 @@ def _clouds(results: Results) -> list[PicturesBlock | Details]:
     lists = [set(terms.loc[terms[f"rank_{kind}"] <= TOP, "term"]) for kind in KINDS]
     caption = (
         f"The heaviest terms of all: {len(lists[0] & lists[1])} of the first {len(lists[0])} are the "
-        "same by count and by TF-IDF. A word has the colour of the category where it weighs most."
+        "same by count and by TF-IDF. A word has the colour of the category where it is heaviest."
     )
     each = [picture for pictures in made.values() for picture in pictures]
     return [
-        PicturesBlock("word-clouds", caption, overall),
+        PicturesBlock("word-clouds", caption, overall, width=400),
         Details(
             f"Word clouds of the {len(made)} categories",
-            [PicturesBlock("word-clouds-categories", f"{len(each)} word clouds: {_owned(results)}", each)],
+            [
+                PicturesBlock(
+                    "category-clouds", f"{len(each)} word clouds: {_owned(results)}", each, width=400
+                )
+            ],
         ),
     ]
 
