@@ -1,16 +1,15 @@
 """Write the report: one HTML page of tables and figures, and the tables as Markdown.
 
-Inputs: metrics/, the tables of data/, reports/clusters/, reports/cluster_tables/, reports/cluster_curves/,
-reports/evaluation/, reports/label_issues.csv, reports/champion.csv; models/pretrained/ (sizes);
-docs/benchmarks/encoders.json (speeds, which are no output of the pipeline).
+Inputs: metrics/, the tables of data/, data/thumbnails.parquet, reports/exploration/, reports/clusters/,
+reports/cluster_tables/, reports/cluster_curves/, reports/evaluation/, reports/label_issues.csv,
+reports/champion.csv; models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output
+of the pipeline).
 Outputs: reports/index.html, works offline from the disk; reports/tables.md; reports/feature_sets.csv, one row
 per feature set: how well it clusters, for `dvc plots`.
 """
 
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from aisle import cli, tables
 from aisle.params import load_params
@@ -26,6 +25,8 @@ def main() -> None:
         products="products",
         rejects="refused rows",
         text_statistics="words before and after",
+        thumbnails="small pictures",
+        exploration="folder of tables of the catalogue and its texts",
         clusters="folder of t-SNE maps",
         cluster_tables="folder of tables of the categories",
         cluster_curves="folder of tables of the components",
@@ -52,8 +53,7 @@ def main() -> None:
     found = results.read_results(vars(args), sections)
     made = page.build(found)
     tables.write_csv(clusters.compared(found), args.compared, found.catalogue)
-    thumbnails = pd.DataFrame({"product_id": [], "jpeg": []})
-    html = page.html(made, found.catalogue, found.products, thumbnails)
+    html = page.html(made, found.catalogue, found.products, found.thumbnails)
     Path(args.page).write_text(html, encoding="utf-8")
     Path(args.tables).write_text(page.markdown(made, found.catalogue), encoding="utf-8")
     print(f"open {args.page} in a browser")

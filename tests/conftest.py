@@ -149,6 +149,20 @@ class Workspace:
                 "pairs": "data/near_duplicates.csv",
                 "metrics": "metrics/folds.json",
             },
+            "thumbnails": {
+                "products": "data/products.parquet",
+                "pictures": "data/images.parquet",
+                "output": "data/thumbnails.parquet",
+            },
+            "explore": {
+                "products": "data/products.parquet",
+                "texts": "data/text.parquet",
+                "statistics": "data/text_statistics.csv",
+                "pictures": "data/images.parquet",
+                "folds": "data/folds.parquet",
+                "pairs": "data/near_duplicates.csv",
+                "output": "reports/exploration",
+            },
             "fetch_weights": {"output": f"models/pretrained/{item}"},
             "embed_text": {
                 "texts": "data/text.parquet",
@@ -295,6 +309,8 @@ class Workspace:
                 "products": "data/products.parquet",
                 "rejects": "data/rejects.csv",
                 "text-statistics": "data/text_statistics.csv",
+                "thumbnails": "data/thumbnails.parquet",
+                "exploration": "reports/exploration",
                 "clusters": "reports/clusters",
                 "cluster-tables": "reports/cluster_tables",
                 "cluster-curves": "reports/cluster_curves",
@@ -385,6 +401,8 @@ print("tensorflow" in sys.modules)
     def run_all(self) -> "Workspace":
         """Run every stage but the neural ones, the tracking and the report."""
         self.run_models()
+        self.run("thumbnails")
+        self.run("explore")
         self.run("audit_labels")
         for item in self.params["leakage"]["models"]:
             self.run("compare_folds", item)

@@ -28,7 +28,17 @@ from aisle.report.blocks import (
     Verdict,
 )
 from aisle.report.results import Results
-from aisle.report.sections import answer, catalogue, checks, clusters, comparison, decisions, models
+from aisle.report.sections import (
+    answer,
+    catalogue,
+    checks,
+    clusters,
+    comparison,
+    decisions,
+    models,
+    pictures,
+    text,
+)
 from aisle.report.style import THEMES, template
 from aisle.tables import KEY
 from aisle.weights import UNTRAINED
@@ -36,6 +46,8 @@ from aisle.weights import UNTRAINED
 SECTIONS = (
     answer.section,
     catalogue.section,
+    pictures.section,
+    text.section,
     clusters.section,
     models.section,
     comparison.section,

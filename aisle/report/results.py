@@ -37,6 +37,10 @@ class Results:
         Name of a feature set to its map: product_id, x, y, cluster, cluster_best, silhouette.
     cluster_tables, cluster_curves
         Name of a feature set to its table of the categories, and to that of its principal components.
+    exploration
+        Name of a table of reports/exploration/ to its rows.
+    thumbnails
+        product_id and jpeg (bytes) of the products that have a picture, or of a sample of them.
     label_issues
         The table of reports/label_issues.csv.
     tables
@@ -59,6 +63,8 @@ class Results:
     text_statistics: pd.DataFrame
     clusters: dict[str, pd.DataFrame]
     cluster_tables: dict[str, pd.DataFrame]
+    exploration: dict[str, pd.DataFrame]
+    thumbnails: pd.DataFrame
     label_issues: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     cluster_curves: dict[str, pd.DataFrame]
@@ -123,6 +129,8 @@ def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results
         clusters=read_clusters(Path(paths["clusters"]), names),
         cluster_tables=read_cluster_tables(Path(paths["cluster_tables"]), names),
         cluster_curves=read_cluster_tables(Path(paths["cluster_curves"]), names),
+        exploration=read_exploration(Path(paths["exploration"])),
+        thumbnails=read(paths["thumbnails"]),
         candidates=read_csv(paths["candidates"]),
         backbones=backbones.read(
             Path(paths["pretrained"]), Path(paths["benchmark"]), params["weights"], encoders, sets
@@ -184,3 +192,26 @@ def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFra
 def read_cluster_tables(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
     """Return the table of each feature set of a folder: of its categories, or of its components."""
     return {name: read_csv(path) for name, path in exactly(folder, feature_sets, ".csv").items()}
+
+
+EXPLORATION = (
+    "specification_keys",
+    "specification_values",
+    "category_tree",
+    "brands",
+    "missing",
+    "distributions",
+    "histograms",
+    "picture_sizes",
+    "terms",
+    "term_frequencies",
+    "word_clouds",
+    "preprocessing",
+    "near_duplicates",
+    "pictures",
+)
+
+
+def read_exploration(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of reports/exploration/."""
+    return {name: read(path) for name, path in exactly(folder, EXPLORATION, ".parquet").items()}

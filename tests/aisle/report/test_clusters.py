@@ -55,6 +55,8 @@ def results():
         label_issues=EMPTY,
         cluster_tables={name: table if values["ari"] else EMPTY for name, values in metrics.items()},
         tables={},
+        exploration={},
+        thumbnails=EMPTY,
         cluster_curves={name: curve if values["ari"] else EMPTY for name, values in metrics.items()},
         candidates=EMPTY,
         backbones=EMPTY,

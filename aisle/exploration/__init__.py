@@ -1,0 +1,1 @@
+"""What is in a catalogue, before any model: counts, distributions, terms, word clouds, examples."""
