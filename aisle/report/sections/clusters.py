@@ -16,12 +16,6 @@ from aisle.weights import ABSENT, UNTRAINED
 def section(results: Results) -> Section:
     """Return the comparison of the feature sets and, folded away, the details of each."""
     metrics = _metrics(results)
-    table = pd.DataFrame([{"feature set": name, **_row(scores)} for name, scores in metrics.items()])
-    published = [scores.get("published_ari") for scores in metrics.values()]
-    if any(ari is not None for ari in published):
-        column = ["" if ari is None else f"{ari:.3f}" for ari in published]
-        table.insert(list(table).index("ARI") + 1, "published ARI", pd.Series(column))
-    k = max(scores["k"] for scores in metrics.values())
     how = (
         "Each feature set: scaled, turned to its principal components, t-SNE to two dimensions, KMeans. "
         "The ARI sets the clusters against the categories: 0 is chance, 1 is perfect. Mean ± standard "
@@ -30,10 +24,22 @@ def section(results: Results) -> Section:
         "components that explain more than the average one. The silhouette of the categories is on the "
         "components: how far they are apart before t-SNE."
     )
-    blocks: list[Block] = [Paragraph(how), TableBlock(f"Clusters against {k} categories", table)]
+    blocks: list[Block] = [Paragraph(how)]
     scored = {name: scores for name, scores in metrics.items() if scores["ari"] is not None}
     if scored:
-        blocks.append(_comparison(metrics))
+        blocks += [_comparison(metrics), _table(scored)]
+    for reason, absent in (
+        ("their weights are not available here", True),
+        ("they have too few products", False),
+    ):
+        names = [
+            name + ("" if scores.get("published_ari") is None else f" ({scores['published_ari']:.3f})")
+            for name, scores in metrics.items()
+            if name not in scored and (scores["weights"] == ABSENT) == absent
+        ]
+        if names:
+            published = " (published ARI)" * any("(" in name for name in names)
+            blocks.append(Paragraph(f"Not clustered{published}, for {reason}: {', '.join(names)}."))
     blocks += [_details(results, name) for name in scored]
     return Section("clusters", "Without labels", blocks)
 
@@ -70,35 +76,28 @@ def compared(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["feature_set", *COMPARED])
 
 
-def _row(scores: dict[str, Any]) -> dict[str, Any]:
-    """Return the comparison's cells for one feature set."""
-    row = {"weights": scores["weights"], "products": scores["n"]}
-    if scores["ari"] is None:
-        missing = scores["weights"] == ABSENT
-        return (
-            row
-            | {"ARI": "weights not available" if missing else "too few products"}
-            | dict.fromkeys(
-                [
-                    "silhouette",
-                    "best K",
-                    "ARI, best K",
-                    "components",
-                    "elbow",
-                    "silhouette of the categories",
-                ],
-                "",
-            )
-        )
-    return row | {
-        "ARI": with_sd(scores["ari"], scores["ari_sd"]),
-        "silhouette": with_sd(scores["silhouette"], scores["silhouette_sd"]),
-        "best K": scores["best_k"],
-        "ARI, best K": with_sd(scores["ari_best_k"], scores["ari_best_k_sd"]),
-        "components": scores["components"],
-        "elbow": scores["elbow"],
-        "silhouette of the categories": f"{scores['silhouette_categories']:.3f}",
-    }
+def _table(scored: dict[str, dict[str, Any]]) -> TableBlock:
+    """Return the figures of each feature set, with the published one beside ours."""
+    table = pd.DataFrame(
+        {
+            "feature set": name,
+            "weights": scores["weights"],
+            "products": f"{scores['n']:,}",
+            "ARI": with_sd(scores["ari"], scores["ari_sd"]),
+            "published ARI": "" if scores.get("published_ari") is None else f"{scores['published_ari']:.3f}",
+            "silhouette": with_sd(scores["silhouette"], scores["silhouette_sd"]),
+            "best K": scores["best_k"],
+            "ARI, best K": with_sd(scores["ari_best_k"], scores["ari_best_k_sd"]),
+            "elbow": scores["elbow"],
+            "silhouette of the categories": f"{scores['silhouette_categories']:.3f}",
+        }
+        for name, scores in scored.items()
+    )
+    table = table.map(lambda cell: str(cell).replace(" ± ", "\u00a0±\u00a0"))  # a figure on one line
+    if not table["published ARI"].any():
+        table = table.drop(columns="published ARI")
+    k = max(scores["k"] for scores in scored.values())
+    return TableBlock(f"Clusters of {len(scored)} feature sets against {k} categories", table)
 
 
 def _comparison(metrics: dict[str, dict[str, Any]]) -> FigureBlock:
@@ -125,12 +124,15 @@ def _comparison(metrics: dict[str, dict[str, Any]]) -> FigureBlock:
             y=[label[name] for name in measured],
             error_x={"array": [scored[name]["ari_sd"] for name in measured], "color": GREY},
             orientation="h",
-            marker_color=[GREY if each else "#0072B2" for each in untrained],
+            marker_color=["#BBBBBB" if each else "#0072B2" for each in untrained],
             name="here: mean, whisker: sd over seeds",
         )
     )
-    best = scored[order[-1]]
-    caption = f"{label[order[-1]]} is nearest to the categories: ARI {with_sd(best['ari'], best['ari_sd'])}."
+    # random weights may have a part in a good set, whose other part is what is good
+    best = next((name for name in reversed(measured) if scored[name]["weights"] != UNTRAINED), order[-1])
+    ari = with_sd(scored[best]["ari"], scored[best]["ari_sd"])
+    among = "Of the sets without random weights, " * any(untrained)
+    caption = f"{among}{label[best]} is nearest to the categories: ARI {ari}."
     published = {name: scores.get("published_ari") for name, scores in shown.items()}
     known = [name for name in order if published[name] is not None]
     if known:

@@ -1,6 +1,8 @@
 """Pretrained picture encoders against each other, and every model's accuracy against its size."""
 
 import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,6 +16,8 @@ STUDIED = ("vgg16", "clip")
 """The two that the study set against each other."""
 SYMBOLS = {"text": "circle", "image": "square", "image+text": "diamond"}
 """Shapes, not colours: on this page a colour is a category."""
+COSTS = ("million parameters", "MB", "MB of the official file", "pictures per second")
+"""Cells of a backbone that say what it costs; the others say how good it is."""
 
 
 def section(results: Results) -> Section:
@@ -35,7 +39,7 @@ def section(results: Results) -> Section:
         by_name = {row["backbone"]: row for row in rows}
         if all(name in by_name for name in STUDIED):
             blocks.append(_against(*(by_name[name] for name in STUDIED)))
-        blocks.append(_backbones(rows))
+        blocks += [_backbones(rows), _costs(rows)]
     if len(results.candidates):
         blocks.append(_sizes(results))
     return Section("comparison", "Backbones, accuracy and size", blocks)
@@ -64,6 +68,7 @@ def _row(results: Results, entry: dict[Any, Any]) -> dict[str, Any]:
         "backbone": entry["weights"],
         "kind": entry["kind"],
         "ari": None if ari is None else scored[ari]["ari"],
+        "per_second": entry["per_second"],
         "accuracy": None if best is None else scores[best][f"{protocol}_accuracy"],
         "cells": {
             "weights": entry["kind"],
@@ -115,10 +120,36 @@ def _backbones(rows: list[dict[str, Any]]) -> TableBlock:
         )
     else:
         caption += "none has pretrained weights and a model."
-    table = pd.DataFrame([{"backbone": row["backbone"], **row["cells"]} for row in rows])
-    if not table["published ARI"].any():
-        table = table.drop(columns="published ARI")
-    return TableBlock(caption + _missing(rows), table)
+    caption += _missing(rows)
+    shown = [row for row in rows if row["kind"] != ABSENT]
+    return TableBlock(caption, _table(shown, [name for name in rows[0]["cells"] if name not in COSTS]))
+
+
+def _costs(rows: list[dict[str, Any]]) -> TableBlock:
+    """Return size and speed, which do not depend on the catalogue."""
+    speed = {row["backbone"]: row["per_second"] for row in rows if not math.isnan(row["per_second"])}
+    caption = "Size and speed of the backbones."
+    if speed:
+        fast, slow = max(speed, key=lambda name: speed[name]), min(speed, key=lambda name: speed[name])
+        caption = (
+            f"Size and speed of the backbones: {fast} encodes {speed[fast]:,.0f} pictures per second, "
+            f"{slow} {speed[slow]:,.0f}."
+        )
+    return TableBlock(caption, _table(rows, COSTS))
+
+
+def _table(rows: list[dict[str, Any]], names: Sequence[str]) -> pd.DataFrame:
+    """Return a row per backbone with the named cells, each figure on one line; without columns of nothing."""
+    told = [name for name in names if any(row["cells"][name] for row in rows)]
+    return pd.DataFrame(
+        [{"backbone": row["backbone"], **{name: _line(row["cells"][name]) for name in told}} for row in rows],
+        columns=["backbone", *told],
+    )
+
+
+def _line(cell: str) -> str:
+    """Return a figure with its spread on one line; other text as it is."""
+    return re.sub(r" (?=±|\[|\d)|(?<=±) ", "\u00a0", cell) if cell[:1].isdigit() else cell
 
 
 def _against(vgg16: dict[str, Any], clip: dict[str, Any]) -> TableBlock:
@@ -132,8 +163,9 @@ def _against(vgg16: dict[str, Any], clip: dict[str, Any]) -> TableBlock:
                     f" {name}: {' against '.join(f'{value:.3f}' for value in values)}, higher for {higher}."
                 )
     caption += _missing(list(pair.values()))
-    table = pd.DataFrame({title: row["cells"] for title, row in pair.items()})
-    return TableBlock(caption, table.rename_axis("").reset_index())
+    names = [name for name in vgg16["cells"] if vgg16["cells"][name] or clip["cells"][name]]
+    rows = [{"": name, **{title: row["cells"][name] for title, row in pair.items()}} for name in names]
+    return TableBlock(caption, pd.DataFrame(rows))
 
 
 def _sizes(results: Results) -> FigureBlock:

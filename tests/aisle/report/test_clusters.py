@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aisle.report import feature_points, page
-from aisle.report.blocks import Details, FigureBlock, TableBlock
+from aisle.report.blocks import Details, FigureBlock, Paragraph, TableBlock
 from aisle.report.results import Results
 from aisle.report.sections import clusters
 
@@ -71,20 +71,27 @@ def section(results):
 
 def test_one_comparison_of_all(section):
     table = next(block for block in section.blocks if isinstance(block, TableBlock))
-    assert "2 categories" in table.caption
+    assert table.caption == "Clusters of 2 feature sets against 2 categories"
     rows = table.frame.set_index("feature set")
-    assert rows.loc["good", "ARI"] == "0.700 ± 0.010" and rows.loc["good", "ARI, best K"] == "0.300 ± 0.030"
-    assert (
-        rows.loc["absent", "ARI"] == "weights not available" and rows.loc["few", "ARI"] == "too few products"
-    )
-    assert rows["weights"].tolist() == ["pretrained", "untrained", "not available", "none"]
+    assert list(rows.index) == ["good", "guess"] and rows["weights"].tolist() == ["pretrained", "untrained"]
+    assert rows.loc["good", "ARI"] == "0.700\u00a0±\u00a00.010"
+    assert rows.loc["good", "ARI, best K"] == "0.300\u00a0±\u00a00.030"
     assert not rows.isna().any(axis=None)
+
+
+def test_what_could_not_be_clustered_is_named(section):
+    told = [block.text for block in section.blocks if isinstance(block, Paragraph)]
+    assert "Not clustered, for their weights are not available here: absent." in told
+    assert "Not clustered, for they have too few products: few." in told
 
 
 def test_what_is_untrained_says_so_in_every_figure_and_table(section):
     figure = next(block for block in section.blocks if isinstance(block, FigureBlock))
     assert list(figure.figure.data[0].y) == ["guess (untrained)", "good"]
-    assert figure.caption.startswith("good is nearest") and "untrained" in figure.caption
+    assert (
+        figure.caption.startswith("Of the sets without random weights, good is nearest")
+        and "untrained" in figure.caption
+    )
     details = [block for block in section.blocks if isinstance(block, Details)]
     assert [block.summary.split(":")[0] for block in details] == ["good", "guess (untrained)"]
     for caption in [block.caption for block in details[1].blocks]:
@@ -196,13 +203,17 @@ def test_folded_blocks_are_on_the_page_and_in_the_markdown(section):
     assert any(line.startswith("**good: silhouette, nearest category") for line in lines)
 
 
-def test_a_published_ari_stands_beside_ours_and_only_where_there_is_one(results, section):
-    assert "published ARI" not in section.blocks[1].frame
+def table_of(results):
+    return next(block.frame for block in clusters.section(results).blocks if isinstance(block, TableBlock))
+
+
+def test_a_published_ari_stands_beside_ours_and_only_where_there_is_one(results):
+    assert "published ARI" not in table_of(results)
     metrics = {name: dict(values) for name, values in results.metrics.items()}
     metrics["cluster/guess"]["published_ari"] = 0.3206
-    table = clusters.section(replace(results, metrics=metrics)).blocks[1].frame
+    table = table_of(replace(results, metrics=metrics))
     assert list(table)[3:5] == ["ARI", "published ARI"]
-    assert list(table["published ARI"]) == ["", "0.321", "", ""]
+    assert list(table["published ARI"]) == ["", "0.321"]
 
 
 def test_the_published_ari_is_a_point_beside_our_bar_also_where_there_are_no_weights(results):
@@ -219,3 +230,9 @@ def test_the_published_ari_is_a_point_beside_our_bar_also_where_there_are_no_wei
     assert dict(zip(diamonds.y, diamonds.x, strict=True)) == {"absent (no weights)": 0.6433, "good": 0.5}
     assert "good 0.700 here, 0.500 published" in block.caption
     assert "the weights are not available here: absent" in block.caption
+    told = [
+        b.text
+        for b in clusters.section(replace(results, metrics=metrics)).blocks[1:]
+        if isinstance(b, Paragraph)
+    ]
+    assert "Not clustered (published ARI), for their weights are not available here: absent (0.643)." in told
