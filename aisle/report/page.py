@@ -10,13 +10,28 @@ from markupsafe import Markup
 from aisle.catalogue import is_synthetic
 from aisle.report.blocks import Block, Details, FigureBlock, PicturesBlock, Section, TableBlock
 from aisle.report.results import Results
-from aisle.report.sections import answer, catalogue, checks, clusters, decisions, models
+from aisle.report.sections import (
+    answer,
+    catalogue,
+    checks,
+    clusters,
+    decisions,
+    examples,
+    explanation,
+    fusion,
+    models,
+    training,
+)
 
 SECTIONS = (
     answer.section,
     catalogue.section,
     clusters.section,
     models.section,
+    fusion.section,
+    examples.section,
+    training.section,
+    explanation.section,
     decisions.section,
     checks.section,
 )

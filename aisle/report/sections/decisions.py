@@ -2,57 +2,82 @@
 
 import pandas as pd
 
-from aisle.report.blocks import FigureBlock, Section, TableBlock
+from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
+from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, wrapped
+from aisle.report.gallery import gallery, shortened
 from aisle.report.results import Results
 from aisle.report.sections.answer import three
 from aisle.report.style import styled
 
 LISTED = 20
 """Products of the list for a person that the page shows; the file has all."""
+PICTURES = 12
+"""Of these with their pictures."""
 
 
 def section(results: Results) -> Section:
-    """Return calibration and decisions of the floor and the best model."""
-    return Section(
-        "decisions",
-        "Deciding automatically",
-        [
-            _risk_coverage(results),
-            _decisions(results),
-            _reliability(results),
-            _calibration(results),
-            _review(results),
-        ],
-    )
-
-
-def _shown(results: Results) -> list[str]:
-    return list(dict.fromkeys([results.floor, results.best]))
+    """Return calibration and decisions of the models that are looked at closely; tables of all."""
+    every = list(results.compared)
+    blocks: list[Block] = [
+        _risk_coverage(results),
+        _decisions(results, list(results.shown)),
+        _reliability(results),
+        _calibration(results, list(results.shown)),
+        *_review(results),
+    ]
+    if len(every) > len(results.shown):
+        tables = [_decisions(results, every), _calibration(results, every)]
+        blocks.append(Details(f"Decisions and calibration of all {len(every)} models", tables))
+    return Section("decisions", "Deciding automatically", blocks)
 
 
 def _risk_coverage(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
-    curves = results.tables["risk_coverage"]
+    curves, chosen = results.tables["risk_coverage"], results.tables["decisions"].set_index("model")
     figure = go.Figure()
-    for name in _shown(results):
-        rows = curves.query("model == @name")
-        figure.add_scatter(x=rows["coverage"], y=rows["error"], name=results.title(name), mode="lines")
-    figure.add_hline(y=results.target_error, line_dash="dot", annotation_text="error allowed")
+    for name, colour in zip(results.shown, (BLUE, ORANGE, GREEN, "#CC79A7"), strict=False):
+        rows, point = curves.query("model == @name"), chosen.loc[name]
+        label = wrapped(results.title(name), 34)
+        figure.add_scatter(
+            x=rows["coverage"].round(4),
+            y=rows["error"].round(4),
+            name=label,
+            mode="lines",
+            line={"color": colour},
+            legendgroup=name,
+        )
+        figure.add_scatter(
+            x=[round(float(point["coverage"]), 4)],
+            y=[round(float(point["error"]), 4)],
+            name="at its threshold",
+            mode="markers",
+            marker={"size": 13, "symbol": "diamond", "color": colour, "line": {"width": 2, "color": GREY}},
+            hovertemplate=f"{label}<br>decided: %{{x:.1%}}<br>wrong: %{{y:.2%}}<extra></extra>",
+            legendgroup=name,
+        )
+    figure.add_hline(
+        y=results.target_error, line={"dash": "dot", "color": GREY}, annotation_text="error allowed"
+    )
     figure.update_layout(
         xaxis={"title": "share of products, the most certain first", "tickformat": ".0%"},
         yaxis={"title": "errors among them", "tickformat": ".1%"},
     )
-    scores = results.models[results.best]
+    point = chosen.loc[results.best]
+    kept = "within" if float(point["error"]) <= results.target_error else "above"
     caption = (
         f"{results.title(results.best)}: at most {results.target_error:.1%} errors allowed, "
-        f"{scores['cv_coverage_at_target_error']:.1%} of the products need no person; thresholds are chosen "
-        f"in the inner folds, and out of fold {scores['cv_error_at_coverage']:.2%} of these are wrong."
+        f"{float(point['coverage']):.1%} of the products need no person (diamond); thresholds are chosen in "
+        "the "
+        f"inner folds, and out of fold {float(point['error']):.2%} of these are wrong, {kept} what is "
+        "allowed."
     )
-    return FigureBlock("risk-coverage", caption, styled(figure))
+    figure = styled(figure, 460)
+    figure.update_layout(legend={"orientation": "v", "y": -0.2, "yanchor": "top", "x": 0})
+    return FigureBlock("risk-coverage", caption, figure)
 
 
-def _decisions(results: Results) -> TableBlock:
+def _decisions(results: Results, names: list[str]) -> TableBlock:
     rows = results.tables["decisions"].set_index("model")[["threshold", "temperature"]].astype(float)
     table = pd.DataFrame(
         [
@@ -63,54 +88,78 @@ def _decisions(results: Results) -> TableBlock:
                 "threshold for new products": f"{rows['threshold'][name]:.3f}",
                 "temperature": f"{rows['temperature'][name]:.2f}",
             }
-            for name, scores in results.compared.items()
+            for name in names
+            for scores in [results.models[name]]
         ]
     )
-    return TableBlock(f"At most {results.target_error:.1%} errors allowed", table)
+    return TableBlock(f"At most {results.target_error:.1%} errors allowed: {len(names)} models", table)
 
 
 def _reliability(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
     bins = results.tables["reliability"].query("model == @results.best")
-    perfect = {"dash": "dot", "color": "#999999"}
+    perfect = {"dash": "dot", "color": GREY}
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=perfect, name="perfect"))
-    for state in ("raw", "calibrated"):
+    for state, name, colour in (("raw", "as predicted", ORANGE), ("calibrated", "calibrated", BLUE)):
         rows = bins[bins["probabilities"] == state]
-        marker = {"size": 6 + 24 * rows["share"] ** 0.5}
         figure.add_scatter(
-            x=rows["confidence"], y=rows["accuracy"], name=state, mode="lines+markers", marker=marker
+            x=rows["confidence"].round(4),
+            y=rows["accuracy"].round(4),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour},
+            marker={"size": (6 + 24 * rows["share"] ** 0.5).round(1)},
+            customdata=rows["share"].round(4),
+            hovertemplate="probability %{x:.3f}<br>right %{y:.3f}<br>%{customdata:.1%} of all<extra></extra>",
         )
     titles = {"xaxis_title": "probability of the predicted category", "yaxis_title": "share that is right"}
     figure.update_layout(**titles)
     scores = results.models[results.best]
     caption = (
-        f"{results.title(results.best)}: probabilities are off by {scores['cv_ece']:.3f} on average as "
-        f"predicted, and by {scores['cv_ece_calibrated']:.3f} after temperature scaling."
+        f"{results.title(results.best)}: probabilities are off by {three(scores, 'cv_ece')} on average as "
+        f"predicted, and by {three(scores, 'cv_ece_calibrated')} after temperature scaling. A larger point "
+        "has more "
+        "products."
     )
     return FigureBlock("reliability", caption, styled(figure))
 
 
-def _calibration(results: Results) -> TableBlock:
+def _calibration(results: Results, models: list[str]) -> TableBlock:
     names = {"ECE": "cv_ece", "NLL": "cv_nll"}
     table = pd.DataFrame(
         [
             {"model": results.title(model)}
             | {
-                f"{name}, {state}": three(scores, f"{key}{suffix}")
+                f"{name}, {state}": three(results.models[model], f"{key}{suffix}")
                 for name, key in names.items()
                 for state, suffix in (("as predicted", ""), ("calibrated", "_calibrated"))
             }
-            for model, scores in results.compared.items()
+            for model in models
         ]
     )
-    return TableBlock("Expected calibration error and negative log-likelihood", table)
+    return TableBlock(f"Expected calibration error and negative log-likelihood: {len(models)} models", table)
 
 
-def _review(results: Results) -> TableBlock:
+def _review(results: Results) -> list[Block]:
     rows = results.tables["review"]
-    table = rows.head(LISTED)[["product_id", "title", "predicted"]]
-    table = table.assign(probability=rows["confidence"].head(LISTED).map("{:.2f}".format))
-    return TableBlock(
-        f"{len(rows):,} products to send to a person, the least certain {len(table)} of them", table
+    if rows.empty:
+        return [Paragraph("No product has to go to a person.")]
+    shown, first = rows.head(LISTED), rows.head(PICTURES)
+    share = len(rows) / len(results.products)
+    caption = (
+        f"{len(rows):,} products ({share:.1%}) are to be sent to a person by {results.title(results.best)}, "
+        "the "
+        f"least certain {len(first)} of them:"
     )
+    lines = [[f"{row.predicted}?", f"{row.confidence:.0%} certain"] for row in first.itertuples(index=False)]
+    pictures = gallery(results, "review", caption, list(first["product_id"]), lines)
+    table = pd.DataFrame(
+        {
+            "product_id": shown["product_id"],
+            "title": shown["title"].map(shortened),
+            "predicted": shown["predicted"],
+            "probability": shown["confidence"].map("{:.2f}".format),
+        }
+    )
+    return [pictures, TableBlock(f"The least certain {len(table)} of {len(rows):,}", table)]
