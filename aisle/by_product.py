@@ -1,5 +1,7 @@
 """What a model says of each product: one row per product, over the repeats and seeds."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
@@ -43,7 +45,7 @@ def summary(decided: pd.DataFrame) -> pd.DataFrame:
     table["available"] = one["available"].to_numpy(bool)
     for name in (column for column in decided.columns if column.startswith(WEIGHT)):
         table[name] = decided.groupby(tables.KEY)[name].mean()[ids].to_numpy()  # skips products without input
-    figures = table.select_dtypes("floating").columns
+    figures = [name for name in table if pd.api.types.is_float_dtype(table[name])]
     return table.astype(dict.fromkeys(figures, "float32")).round(dict.fromkeys(figures, 4))
 
 
@@ -58,5 +60,5 @@ def all_models(summaries: dict[str, pd.DataFrame]) -> pd.DataFrame:
     table = pd.concat([each.assign(model=name) for name, each in summaries.items()], ignore_index=True)
     table.insert(0, "model", table.pop("model"))
     names = sorted(table["category"].unique())
-    kinds = {"model": pd.CategoricalDtype(list(summaries)), tables.KEY: "category"}
+    kinds: dict[str, Any] = {"model": pd.CategoricalDtype(list(summaries)), tables.KEY: "category"}
     return table.astype(kinds | dict.fromkeys(("category", *PLACES), pd.CategoricalDtype(names)))

@@ -11,8 +11,9 @@ from aisle.report.style import styled
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8a8a8a"
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#8a8a8a"
 """Of Okabe and Ito's colours those that are seen on white and on black; grey: untrained, or a reference."""
+SYMBOLS = ("circle", "diamond", "square")
 
 
 def wrapped(label: str, width: int = 24) -> str:
@@ -20,14 +21,31 @@ def wrapped(label: str, width: int = 24) -> str:
     return "<br>".join(textwrap.wrap(label, width)) or label
 
 
-def error_bars(rows: pd.DataFrame) -> dict[str, Any]:
+def error_bars(rows: pd.DataFrame, colour: str) -> dict[str, Any]:
     """Return Plotly's error bars from columns value, low and high."""
     return {
         "array": (rows["high"] - rows["value"]).round(5),
         "arrayminus": (rows["value"] - rows["low"]).round(5),
-        "thickness": 1.5,
-        "width": 4,
+        **{"color": colour, "thickness": 1.5, "width": 4},
     }
+
+
+def legend_above(figure: "Figure", height: int) -> "Figure":
+    """Give a figure the page's look, with its legend in lines of their own above it: names may be long.
+
+    Parameters
+    ----------
+    figure
+        Changed in place, and returned.
+    height
+        Of the figure without its legend, in pixels.
+    """
+    names = [trace.name for trace in figure.data if trace.showlegend is not False and trace.name]
+    lines = sum(1 + name.count("<br>") for name in names) if len(names) > 1 else 0
+    figure.for_each_xaxis(lambda each: each.update(title=wrapped(each.title.text or "", 36)))
+    styled(figure, height + 20 * lines)
+    legend = {"orientation": "v", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "tracegroupgap": 0}
+    return figure.update_layout(legend=legend, margin={"t": 45 + 20 * lines})
 
 
 def forest(
@@ -57,27 +75,31 @@ def forest(
 
     labels = list(dict.fromkeys(label for rows in groups.values() for label in rows["label"]))
     place = {label: i for i, label in enumerate(labels)}
-    spread = 0.18 * (len(groups) > 1)
     figure = go.Figure()
     for number, (name, rows) in enumerate(groups.items()):
-        untrained = rows["untrained"] if "untrained" in rows else pd.Series(False, rows.index)
-        shift = spread * (2 * number - len(groups) + 1) if len(groups) < 3 else 0.24 * (number - 1)
-        figure.add_scatter(
-            x=rows["value"].round(5),
-            y=[place[label] + shift for label in rows["label"]],
-            error_x=error_bars(rows),
-            text=rows["label"],
-            customdata=rows[["low", "high"]].round(5),
-            hovertemplate="%{text}<br>%{x} [%{customdata[0]}, %{customdata[1]}]<extra></extra>",
-            mode="markers",
-            name=name,
-            marker={"size": 9, "color": [GREY if each else colours[number] for each in untrained]},
-            showlegend=len(groups) > 1,
-        )
+        shift = 0.22 * (number - (len(groups) - 1) / 2)
+        untrained = rows.get("untrained", pd.Series(False, rows.index)).astype(bool)
+        for part, colour, of in (
+            (rows[~untrained], colours[number], name),
+            (rows[untrained], GREY, f"{name}, untrained"),
+        ):
+            if part.empty:
+                continue
+            figure.add_scatter(
+                x=part["value"].round(5),
+                y=[place[label] + shift for label in part["label"]],
+                error_x=error_bars(part, colour),
+                text=part["label"],
+                customdata=part[["low", "high"]].round(4),
+                hovertemplate="%{text}<br>%{x} [%{customdata[0]}, %{customdata[1]}]<extra></extra>",
+                mode="markers",
+                name=of,
+                marker={"size": 9, "color": colour, "symbol": SYMBOLS[number]},
+                showlegend=len(groups) > 1 or bool(untrained.any()),
+            )
     if zero:
         figure.add_vline(x=0, line={"dash": "dot", "color": GREY})
     lines = [wrapped(label) for label in labels]
-    rows_high = sum(max(28, 17 * line.count("<br>") + 28) for line in lines)
     figure.update_layout(
         xaxis={"title": axis, "tickformat": tickformat},
         yaxis={
@@ -85,4 +107,4 @@ def forest(
             **{"range": [len(labels) - 0.4, -0.6], "zeroline": False},
         },
     )
-    return styled(figure, 130 + rows_high + 30 * (len(groups) > 1))
+    return legend_above(figure, 110 + sum(31 + 15 * line.count("<br>") for line in lines))

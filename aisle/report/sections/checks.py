@@ -3,11 +3,10 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, forest, wrapped
+from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, forest, legend_above, wrapped
 from aisle.report.gallery import gallery, shortened
 from aisle.report.results import Results
 from aisle.report.sections.answer import three
-from aisle.report.style import styled
 
 LISTED = 20
 """Suspect labels that the page shows; the file has all."""
@@ -52,7 +51,7 @@ def _cost(results: Results) -> FigureBlock:
             y=part["accuracy"].round(4),
             error_y={
                 **{"array": (errors * part["standard_error"]).round(5), "arrayminus": [0] * len(part)},
-                **{"symmetric": False, "thickness": 1.5, "width": 4},
+                **{"symmetric": False, "color": colour, "thickness": 1.5, "width": 4},
             },
             text=[results.title(each) for each in part["model"]],
             hovertemplate="%{text}<br>%{x:.1f} MB, accuracy %{y:.3f}<extra></extra>",
@@ -70,22 +69,27 @@ def _cost(results: Results) -> FigureBlock:
             marker={"size": 15, "symbol": symbol, "color": colour},
             hoverinfo="skip",
         )
-    figure.add_hline(y=best, line={"dash": "dot", "color": GREY}, annotation_text="the best's accuracy")
+    figure.add_hline(
+        y=best,
+        line={"dash": "dot", "color": GREY},
+        annotation_text="the best",
+        annotation_position="top left",
+    )
     figure.update_layout(
         xaxis={"title": "package, MB", "type": "log"},
         yaxis={"title": "accuracy, out of fold", "tickformat": ".2f"},
     )
-    largest = rows.loc[rows["megabytes"].idxmax()]
+    behind = found["champion_behind"]
+    place = f"is {behind:.4f} behind it" if found["champion"] != found["best"] else "is the best itself"
     caption = (
         f"Accuracy against what is to be shipped, of {len(rows)} candidates from "
-        f"{rows['megabytes'].min():.1f} to "
-        f"{largest['megabytes']:.1f} MB. A whisker is {errors:g} standard error{'s' * (errors != 1)} of the "
-        f"difference to the best: {int(tied.sum())} reach its accuracy and count as tied. The champion is "
-        f"{found['champion_behind']:.4f} behind it."
+        f"{rows['megabytes'].min():.1f} "
+        f"to {rows['megabytes'].max():.1f} MB. A whisker is {errors:g} standard error of the difference to "
+        "the "
+        f"best: where it reaches the line the model is tied ({int(tied.sum())} of {len(rows)}). The champion "
+        f"{place}."
     )
-    figure = styled(figure, 460)
-    figure.update_layout(legend={"orientation": "v", "y": -0.2, "yanchor": "top", "x": 0})
-    return FigureBlock("champion-cost", caption, figure)
+    return FigureBlock("champion-cost", caption, legend_above(figure, 420))
 
 
 def _leakage(results: Results) -> TableBlock:
@@ -141,7 +145,7 @@ def _optimism(results: Results) -> list[Block]:
             for name in names
         ]
     )
-    most = rows.loc[rows["value"].idxmax()]
+    most = rows.sort_values("value").iloc[-1]
     sure = int((rows["low"] > 0).sum())
     caption = (
         f"Accuracy gained if near-duplicates stood on both sides of a split: most for {most['label']}, "

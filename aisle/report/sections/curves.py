@@ -3,9 +3,8 @@
 import pandas as pd
 
 from aisle.report.blocks import FigureBlock
-from aisle.report.charts import BLUE, ORANGE, wrapped
+from aisle.report.charts import BLUE, ORANGE, legend_above, wrapped
 from aisle.report.results import Results
-from aisle.report.style import styled
 
 BAND = {BLUE: "rgba(0,114,178,0.2)", ORANGE: "rgba(230,159,0,0.25)"}
 """Of a line's colour."""
@@ -63,8 +62,7 @@ def overview(results: Results, learned: dict[str, pd.DataFrame]) -> FigureBlock:
         f"({gap[widest]:+.3f}). Single trainings are folded below."
     )
     untrained = any(results.is_untrained(name) for name in learned)
-    figure = styled(figure, 400 + 24 * len(learned))
-    figure.update_layout(legend={"orientation": "v", "y": -0.2, "yanchor": "top", "x": 0})
+    legend_above(figure, 400)
     return FigureBlock("validation", caption, figure, untrained)
 
 
@@ -102,11 +100,11 @@ def figure(results: Results, name: str, rows: pd.DataFrame) -> FigureBlock:
         drawn.update_yaxes(title=score, row=row, col=1)
     drawn.update_xaxes(title="epoch", row=2, col=1)
     losses = _by_epoch(rows, "val_loss")["value"]
-    best = int(losses.idxmin())
+    best = int(losses.to_numpy().argmin()) + 1
     of = f"mean of {seeds} seeds, band: standard deviation" if seeds > 1 else "one training"
     caption = (
         f"{results.title(name)} ({of}): the validation loss is lowest after epoch {best} of "
-        f"{int(losses.index.max())} "
-        f"({losses[best]:.3f}); validation accuracy ends at {_last(rows).mean():.3f}."
+        f"{len(losses)} "
+        f"({losses.min():.3f}); validation accuracy ends at {_last(rows).mean():.3f}."
     )
-    return FigureBlock(f"curves-{name}", caption, styled(drawn, 480), results.is_untrained(name))
+    return FigureBlock(f"curves-{name}", caption, legend_above(drawn, 460), results.is_untrained(name))

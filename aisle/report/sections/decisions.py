@@ -3,16 +3,17 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, wrapped
+from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, legend_above, wrapped
 from aisle.report.gallery import gallery, shortened
 from aisle.report.results import Results
 from aisle.report.sections.answer import three
-from aisle.report.style import styled
 
 LISTED = 20
 """Products of the list for a person that the page shows; the file has all."""
 PICTURES = 12
 """Of these with their pictures."""
+UNSTEADY = 0.05
+"""Coverage below which errors are those of a few products; they do not set the figure's scale."""
 
 
 def section(results: Results) -> Section:
@@ -35,10 +36,10 @@ def _risk_coverage(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
     curves, chosen = results.tables["risk_coverage"], results.tables["decisions"].set_index("model")
-    figure = go.Figure()
-    for name, colour in zip(results.shown, (BLUE, ORANGE, GREEN, "#CC79A7"), strict=False):
-        rows, point = curves.query("model == @name"), chosen.loc[name]
-        label = wrapped(results.title(name), 34)
+    figure, highest = go.Figure(), results.target_error
+    for name, colour in zip(results.shown, (BLUE, ORANGE, GREEN, PURPLE), strict=False):
+        rows, label = curves.query("model == @name"), wrapped(results.title(name), 40)
+        coverage, error = (float(str(chosen.loc[name, key])) for key in ("coverage", "error"))
         figure.add_scatter(
             x=rows["coverage"].round(4),
             y=rows["error"].round(4),
@@ -48,44 +49,44 @@ def _risk_coverage(results: Results) -> FigureBlock:
             legendgroup=name,
         )
         figure.add_scatter(
-            x=[round(float(point["coverage"]), 4)],
-            y=[round(float(point["error"]), 4)],
-            name="at its threshold",
+            x=[round(coverage, 4)],
+            y=[round(error, 4)],
+            name="with the chosen threshold",
             mode="markers",
             marker={"size": 13, "symbol": "diamond", "color": colour, "line": {"width": 2, "color": GREY}},
             hovertemplate=f"{label}<br>decided: %{{x:.1%}}<br>wrong: %{{y:.2%}}<extra></extra>",
-            legendgroup=name,
+            showlegend=name == results.best,
         )
-    figure.add_hline(
-        y=results.target_error, line={"dash": "dot", "color": GREY}, annotation_text="error allowed"
-    )
+        highest = max([highest, error, *rows.loc[rows["coverage"] >= UNSTEADY, "error"]])
+    allowed = {"line": {"dash": "dot", "color": GREY}, "annotation_text": "error allowed"}
+    figure.add_hline(y=results.target_error, annotation_position="top left", **allowed)
     figure.update_layout(
         xaxis={"title": "share of products, the most certain first", "tickformat": ".0%"},
-        yaxis={"title": "errors among them", "tickformat": ".1%"},
+        yaxis={"title": "errors among them", "tickformat": ".1%", "range": [-0.03 * highest, 1.1 * highest]},
     )
-    point = chosen.loc[results.best]
-    kept = "within" if float(point["error"]) <= results.target_error else "above"
+    scores = results.models[results.best]
     caption = (
         f"{results.title(results.best)}: at most {results.target_error:.1%} errors allowed, "
-        f"{float(point['coverage']):.1%} of the products need no person (diamond); thresholds are chosen in "
-        "the "
-        f"inner folds, and out of fold {float(point['error']):.2%} of these are wrong, {kept} what is "
-        "allowed."
+        f"{scores['cv_coverage_at_target_error']:.1%} of the products need no person (diamond); thresholds "
+        "are "
+        f"chosen in the inner folds, and out of fold {scores['cv_error_at_coverage']:.2%} of these are "
+        "wrong, "
+        f"{results.confidence:.0%} interval {scores['cv_error_at_coverage_low']:.2%} to "
+        f"{scores['cv_error_at_coverage_high']:.2%}. Errors of the first {UNSTEADY:.0%} may lie outside."
     )
-    figure = styled(figure, 460)
-    figure.update_layout(legend={"orientation": "v", "y": -0.2, "yanchor": "top", "x": 0})
-    return FigureBlock("risk-coverage", caption, figure)
+    return FigureBlock("risk-coverage", caption, legend_above(figure, 420))
 
 
 def _decisions(results: Results, names: list[str]) -> TableBlock:
     rows = results.tables["decisions"].set_index("model")[["threshold", "temperature"]].astype(float)
+    limits = rows["threshold"].map(lambda limit: f"{limit:.3f}" if limit <= 1 else "none: all to a person")
     table = pd.DataFrame(
         [
             {
                 "model": results.title(name),
                 "decided automatically": three(scores, "cv_coverage_at_target_error"),
                 "errors among these": three(scores, "cv_error_at_coverage"),
-                "threshold for new products": f"{rows['threshold'][name]:.3f}",
+                "threshold for new products": limits[name],
                 "temperature": f"{rows['temperature'][name]:.2f}",
             }
             for name in names
@@ -108,7 +109,7 @@ def _reliability(results: Results) -> FigureBlock:
             y=rows["accuracy"].round(4),
             name=name,
             mode="lines+markers",
-            line={"color": colour},
+            line={"color": colour, "width": 1},
             marker={"size": (6 + 24 * rows["share"] ** 0.5).round(1)},
             customdata=rows["share"].round(4),
             hovertemplate="probability %{x:.3f}<br>right %{y:.3f}<br>%{customdata:.1%} of all<extra></extra>",
@@ -122,7 +123,7 @@ def _reliability(results: Results) -> FigureBlock:
         "has more "
         "products."
     )
-    return FigureBlock("reliability", caption, styled(figure))
+    return FigureBlock("reliability", caption, legend_above(figure, 420))
 
 
 def _calibration(results: Results, models: list[str]) -> TableBlock:

@@ -38,7 +38,9 @@ def _examples(results: Results, name: str) -> list[Leaf]:
             f"{title}: the most certain right product of each category; {len(right):,} of {len(rows):,} are "
             "right by the mean of the repeats."
         )
-        lines = [[row.category, f"{row.predicted_probability:.1%}"] for row in first.itertuples(index=False)]
+        lines = [
+            [str(row.category), f"{row.predicted_probability:.1%}"] for row in first.itertuples(index=False)
+        ]
         ids = list(first["product_id"])
         blocks.append(gallery(results, f"right-{name}", caption, ids, lines))
     if wrong.empty:
@@ -57,7 +59,7 @@ def _told(rows: pd.DataFrame) -> list[list[str]]:
     for row in rows.to_dict("records"):
         ranked = [(row["predicted"], row["predicted_probability"])]
         ranked += [(row[place], row[f"{place}_probability"]) for place in ("second", "third")]
-        said = [f"{name} {share:.1%}" for name, share in ranked if isinstance(name, str)]
+        said = [f"{name} {share:.1%}" for name, share in ranked if isinstance(name, str) and share >= 0.0005]
         lines.append(
             [f"is {row['category']}", f"predicted {said[0]}", *(f"then {each}" for each in said[1:])]
         )
@@ -111,14 +113,12 @@ def _hard(results: Results) -> list[Block]:
             "mean probability": shown["probability"].map("{:.2f}".format),
         }
     )
-    ids, first = list(shown["product_id"])[:WRONG], shown.head(WRONG)
+    first = shown.head(WRONG)
     lines = [
         [f"is {category}", f"taken for {said}"]
         for category, said in zip(first["category"], first["taken_for"], strict=True)
     ]
-    pictures = gallery(results, "hard", f"The first {len(ids)} of these products.", ids, lines)
-    return (
-        [TableBlock(caption, table), pictures]
-        if not isinstance(pictures, TableBlock)
-        else [TableBlock(caption, table)]
-    )
+    caption_of_first = f"The first {len(first)} of these products."
+    pictures = gallery(results, "hard", caption_of_first, list(first["product_id"]), lines)
+    blocks: list[Block] = [TableBlock(caption, table)]
+    return blocks if isinstance(pictures, TableBlock) else [*blocks, pictures]

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Picture, PicturesBlock, Section
-from aisle.report.charts import BLUE, GREY, ORANGE, wrapped
+from aisle.report.charts import BLUE, GREY, ORANGE, legend_above, wrapped
 from aisle.report.gallery import shortened
 from aisle.report.results import Results
-from aisle.report.style import styled, with_interval
+from aisle.report.style import with_interval
 from aisle.weights import ABSENT, UNTRAINED
 
 
@@ -66,6 +66,7 @@ def _faithfulness(results: Results, found: dict[str, float], title: str, untrain
         x=[found["difference"]],
         y=["difference"],
         error_x={
+            "color": BLUE,
             "array": [found["difference_high"] - found["difference"]],
             "arrayminus": [found["difference"] - found["difference_low"]],
         },
@@ -86,7 +87,7 @@ def _faithfulness(results: Results, found: dict[str, float], title: str, untrain
         "it the "
         f"log-probability drops by {interval} more."
     )
-    return FigureBlock("faithfulness", caption, styled(figure, 300), untrained)
+    return FigureBlock("faithfulness", caption, legend_above(figure, 240), untrained)
 
 
 def _words(results: Results) -> list[Block]:
@@ -128,7 +129,7 @@ def _category(category: str, rows: pd.DataFrame) -> FigureBlock:
         f"{category}: {top['word']} adds {top['mean_shap']:+.3f} on average, "
         f"and stands in {top['texts']:,} texts."
     )
-    return FigureBlock(f"words-{category}", caption, styled(figure, 110 + 24 * len(rows)))
+    return FigureBlock(f"words-{category}", caption, legend_above(figure, 110 + 24 * len(rows)))
 
 
 def _examples(results: Results) -> list[Block]:
@@ -171,11 +172,11 @@ def _example(name: str, rows: pd.DataFrame, right: bool) -> FigureBlock:
             name=f"for {one['category']}, true",
         )
     figure.update_layout(xaxis_title="added to the score before the softmax")
-    top = rows.loc[rows["shap_predicted"].idxmax()]
+    top = rows.sort_values("shap_predicted").iloc[-1]
     verdict = f"rightly {one['predicted']}" if right else f"{one['predicted']}, but is {one['category']}"
     caption = (
         f"{shortened(str(one['title']))}: predicted {verdict}, {one['probability']:.1%}; {top['word']} "
         "speaks most "
         f"for it ({top['shap_predicted']:+.2f})."
     )
-    return FigureBlock(name, caption, styled(figure, 130 + (24 if right else 34) * len(rows)))
+    return FigureBlock(name, caption, legend_above(figure, 110 + (24 if right else 34) * len(rows)))

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import forest
+from aisle.report.charts import forest, wrapped
 from aisle.report.results import Results
 from aisle.report.sections import modalities
 from aisle.report.sections.answer import compared, three, verdict
@@ -50,7 +50,7 @@ def _gain(results: Results) -> list[Block]:
         )
         rows["label"] = [results.title(each) for each in rows.index]
         rows["untrained"] = [results.is_untrained(each) for each in rows.index]
-        groups[f"against {name}"] = rows
+        groups[wrapped(f"against {name}", 42)] = rows
     over = found["cv_over_single"]
     better = sum(each["_p_holm"] < 1 - results.confidence and each[""] > 0 for each in over.values())
     caption = (
@@ -59,7 +59,6 @@ def _gain(results: Results) -> list[Block]:
         f"{results.title(both[0])}, is {verdict(over[both[0]], results.confidence, 'it')}."
     )
     figure = forest(groups, f"difference in accuracy, {results.confidence:.0%} interval", zero=True)
-    figure.update_layout(legend={"orientation": "v", "y": 1.02, "yanchor": "bottom"}, margin={"t": 70})
     table = pd.DataFrame(
         [
             {"model": results.title(name), "accuracy": three(results.models[name], "cv_accuracy")}

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock
-from aisle.report.charts import BLUE, ORANGE, wrapped
+from aisle.report.charts import BLUE, ORANGE, legend_above, wrapped
 from aisle.report.gallery import shortened
 from aisle.report.results import Results
-from aisle.report.style import styled
 
 SAMPLED = 2000
 """Points of a figure at most; of more products a sample is drawn."""
@@ -48,9 +47,13 @@ def moved(results: Results) -> list[Block]:
         f"95 % of the products). Share of products that the picture moves more than the text: {told}."
     )
     title = "added to the log-odds of the predicted category"
-    layout = {"boxmode": "group", "xaxis": {"title": title, "zeroline": True}, "yaxis": {"automargin": True}}
+    layout = {
+        "boxmode": "group",
+        "xaxis": {"title": title, "zeroline": True},
+        "yaxis": {"automargin": True, "autorange": "reversed"},
+    }
     untrained = any(results.is_untrained(name) for name in tables)
-    figure = styled(go.Figure(boxes, layout=layout), 150 + 80 * len(tables))
+    figure = legend_above(go.Figure(boxes, layout=layout), 130 + 80 * len(tables))
     blocks: list[Block] = [FigureBlock("fusion-shap", caption, figure, untrained)]
     name = max(tables, key=lambda each: results.models[each].get("cv_accuracy", 0))
     return [*blocks, Details(f"{results.title(name)}, product by product", [_products(results, name)])]
@@ -91,7 +94,7 @@ def _products(results: Results, name: str) -> FigureBlock:
         "from all "
         f"products.{sampled}"
     )
-    return FigureBlock("fusion-shap-products", caption, styled(figure, 460), results.is_untrained(name))
+    return FigureBlock("fusion-shap-products", caption, legend_above(figure, 440), results.is_untrained(name))
 
 
 def weights(results: Results) -> list[Block]:
@@ -116,9 +119,11 @@ def weights(results: Results) -> list[Block]:
             yaxis={"title": "products"},
         )
         caption = (
-            f"{results.title(str(name))}: the text has {weight.median():.2f} of the weight for half of the "
-            f"products or more, and less than half of it for {int((weight < 0.5).sum()):,} of {len(rows):,}."
+            f"{results.title(str(name))}: the median of the text's weight is {weight.median():.2f}; it is "
+            f"less than the picture's for {int((weight < 0.5).sum()):,} of {len(rows):,} products."
         )
-        block = FigureBlock(f"weights-{name}", caption, styled(figure, 340), results.is_untrained(str(name)))
+        block = FigureBlock(
+            f"weights-{name}", caption, legend_above(figure, 320), results.is_untrained(str(name))
+        )
         blocks.append(block)
     return blocks

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Section, TableBlock
-from aisle.report.charts import BLUE, GREY, error_bars, forest, wrapped
+from aisle.report.charts import BLUE, GREY, error_bars, forest, legend_above, wrapped
 from aisle.report.results import Results
 from aisle.report.sections.answer import three
 from aisle.report.style import styled, with_interval
@@ -42,25 +42,27 @@ def _accuracy(results: Results) -> FigureBlock:
     folds = results.tables["folds"][results.tables["folds"]["model"].isin(order)]
     label = dict(zip(order, labels, strict=True))
     figure = go.Figure(
-        [
-            go.Scatter(
-                x=folds["accuracy"].round(4),
-                y=folds["model"].map(label),
-                mode="markers",
-                marker={"size": 6, "color": GREY, "opacity": 0.5},
-                name="a fold",
-                hovertemplate="a fold: %{x}<extra></extra>",
-            ),
-            go.Scatter(
-                x=rows["value"],
-                y=labels,
-                error_x=error_bars(rows),
-                mode="markers",
-                marker={"size": 11, "color": [_colour(results, name) for name in order]},
-                name=f"all folds, {results.confidence:.0%} interval",
-            ),
-        ]
+        go.Scatter(
+            x=folds["accuracy"].round(4),
+            y=folds["model"].map(label),
+            mode="markers",
+            marker={"size": 6, "color": GREY, "opacity": 0.5},
+            name="a fold",
+            hovertemplate="a fold: %{x}<extra></extra>",
+        )
     )
+    untrained = pd.Series([results.is_untrained(name) for name in order])
+    for kept, colour, suffix in ((~untrained, BLUE, ""), (untrained, GREY, ", untrained")):
+        part = rows[kept]
+        if len(part):
+            figure.add_scatter(
+                x=part["value"],
+                y=[labels[i] for i in part.index],
+                error_x=error_bars(part, colour),
+                mode="markers",
+                marker={"size": 11, "color": colour},
+                name=f"all folds, {results.confidence:.0%} interval{suffix}",
+            )
     height = sum(34 + 15 * each.count("<br>") for each in labels)
     yaxis = {"categoryorder": "array", "categoryarray": labels, "autorange": "reversed", "automargin": True}
     figure.update_layout(xaxis={"title": "accuracy, out of fold"}, yaxis=yaxis)
@@ -71,13 +73,7 @@ def _accuracy(results: Results) -> FigureBlock:
         f"{three(results.models[order[-1]], 'cv_accuracy')}; single folds lie between {low:.3f} and "
         f"{high:.3f}."
     )
-    if untrained := _any_untrained(results):
-        caption += " Grey: untrained."
-    return FigureBlock("accuracy", caption, styled(figure, 160 + height), untrained)
-
-
-def _colour(results: Results, name: str) -> str:
-    return GREY if results.is_untrained(name) else BLUE
+    return FigureBlock("accuracy", caption, legend_above(figure, 110 + height), _any_untrained(results))
 
 
 def _cv_classes(results: Results) -> pd.DataFrame:
@@ -114,12 +110,13 @@ def _per_class_all(results: Results) -> FigureBlock:
     labels = [wrapped(results.title(str(name))) for name in grid.index]
     heatmap = go.Heatmap(
         z=grid.to_numpy().round(3),
-        x=[wrapped(each, 14) for each in grid.columns],
+        x=list(grid.columns),
         y=labels,
         colorscale="Viridis",
         texttemplate="%{z:.2f}",
         zmin=0,
         zmax=1,
+        showscale=False,
     )
     layout = {"yaxis": {"autorange": "reversed", "automargin": True}}
     caption = (
@@ -161,7 +158,7 @@ def _confusion(results: Results, model: str) -> Leaf:
     labels = [wrapped(name, 16) for name in names]
     heatmap = go.Heatmap(
         z=share.to_numpy().round(4),
-        x=labels,
+        x=names,
         y=labels,
         text=text.to_numpy(),
         customdata=grid.to_numpy().round(1),
@@ -170,7 +167,7 @@ def _confusion(results: Results, model: str) -> Leaf:
         colorscale="Blues",
         zmin=0,
         zmax=1,
-        colorbar={"tickformat": ".0%", "thickness": 12},
+        showscale=False,
     )
     layout = {
         "xaxis": {"title": "predicted category", "automargin": True},

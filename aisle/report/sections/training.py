@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import ORANGE, forest
+from aisle.report.charts import ORANGE, forest, legend_above
 from aisle.report.results import Results
 from aisle.report.sections import curves
 from aisle.report.sections.answer import three
@@ -48,6 +48,7 @@ def _tuned(results: Results) -> list[Block]:
     best = max(names, key=lambda name: results.models[name]["holdout_accuracy"])
     scores = results.models[best]
     p = scores["holdout_mcnemar_p"]
+    told = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     against = "differs from the floor" if p < 1 - results.confidence else "cannot be told from the floor"
     shares = rows.iloc[:-1]
     overlap = len(shares) > 1 and shares["low"].max() <= shares["high"].min()
@@ -56,7 +57,7 @@ def _tuned(results: Results) -> list[Block]:
         f"Models that have run the hold-out alone (frozen, augmented, fine-tuned): {results.title(best)} has "
         "the "
         f"highest accuracy, {three(scores, 'holdout_accuracy')}; it {against} "
-        f"({three(results.models[results.floor], 'holdout_accuracy')}; McNemar's p = {p:.3f}).{among}"
+        f"({three(results.models[results.floor], 'holdout_accuracy')}; McNemar's {told}).{among}"
     )
     figure = forest(
         {"hold-out": rows}, f"accuracy on the hold-out's test part, {results.confidence:.0%} interval"
@@ -104,8 +105,8 @@ def _seeds(results: Results) -> list[Block]:
         name="a seed",
         showlegend=True,
     )
-    figure.update_traces(showlegend=True)
-    widest = table.loc[table["sd"].idxmax()]
+    legend_above(figure.update_traces(showlegend=True), figure.layout.height)
+    widest = table.sort_values("sd").iloc[-1]
     folds = results.models[str(widest["name"])]["cv_accuracy_sd"]
     caption = (
         f"The same {len(table)} models with other seeds: {widest['label']} differs most, standard deviation "
