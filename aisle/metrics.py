@@ -122,11 +122,10 @@ def interval(values: np.ndarray, confidence: float) -> np.ndarray:
 
 def fold_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of each seed, repeat and fold."""
-    rows = []
-    for (seed, repeat, fold), part in table.groupby(["seed", "repeat", "fold"]):
-        score = scores(total(confusion_by_group(part, np.zeros(len(part), int))))
-        rows.append({"seed": seed, "repeat": repeat, "fold": fold, "n": len(part), **score})
-    return pd.DataFrame(rows)
+    runs = table.groupby(["seed", "repeat", "fold"])
+    confusion, k = confusion_by_group(table, runs.ngroup().to_numpy()), len(categories(table))
+    by_run = np.asarray(confusion.todense()).reshape(-1, k, k)
+    return runs.size().rename("n").reset_index().assign(**scores(by_run))
 
 
 def summarise(table: pd.DataFrame, group: np.ndarray, params: EvaluationParams) -> dict[str, Any]:

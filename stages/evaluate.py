@@ -6,8 +6,9 @@ titles).
 Outputs: metrics/models.json, one flat dict per model (cv_*: repeated stratified group k-fold, holdout_*: one
 60/20/20 split); metrics/seeds.json, one per model of several seeds; the folder reports/evaluation/:
 models.csv, per_class.csv, folds.csv, confusion.csv, reliability.csv, risk_coverage.csv, decisions.csv
-(temperature and threshold to use), review.csv (products that the best model would send to a person). A
-model without its weights has no scores.
+(temperature and threshold to use), review.csv (products that the best model would send to a person),
+products.parquet (what each cross-validated model says of each product). A model without its weights has no
+scores.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle import calibration, cli, decisions, evaluation, metrics, tables
+from aisle import by_product, calibration, cli, decisions, evaluation, metrics, tables
 from aisle.errors import AisleError, some
 from aisle.params import load_params
 from aisle.weights import ABSENT, kind
@@ -94,6 +95,7 @@ def tables_of(
     found: dict[str, list[pd.DataFrame]] = {
         name: [] for name in ("per_class", "folds", "confusion", "reliability", "risk_coverage")
     }
+    said: dict[str, pd.DataFrame] = {}
     for name, model in models.items():
         for protocol, rows in model.test.groupby("protocol"):
             groups = group[rows["product_id"]].to_numpy()
@@ -111,12 +113,14 @@ def tables_of(
             found["reliability"].append(bins.assign(probabilities=state, model=name))
         curve = decisions.risk_coverage(decided["confidence"].to_numpy(), decided["wrong"].to_numpy(bool))
         found["risk_coverage"].append(curve.assign(model=name))
+        said[name] = by_product.summary(decided)
     best = evaluation.best(scores)
     titles = products.set_index("product_id")["title"]
     decisions_ = [evaluation.deployment(name, model, params) for name, model in models.items()]
     return {name: pd.concat(parts) for name, parts in found.items()} | {
         "decisions": pd.DataFrame(decisions_),
         "review": evaluation.review(best, models[best], titles),
+        "products": by_product.all_models(said),
     }
 
 
@@ -165,6 +169,7 @@ def main() -> None:
     label = folds.attrs["catalogue"]
     tables.write_metrics(results, args.metrics, label)
     tables.write_metrics(by_seed, args.seed_metrics, label)
+    tables.write(found.pop("products"), Path(args.tables) / "products.parquet", label)
     for name, table in found.items():
         tables.write_csv(table, Path(args.tables) / f"{name}.csv", label)
 

@@ -2,8 +2,9 @@
 
 Inputs: metrics/, the tables of data/, data/thumbnails.parquet, reports/exploration/, reports/clusters/,
 reports/cluster_tables/, reports/cluster_curves/, reports/evaluation/, reports/label_issues.csv,
-reports/champion.csv; models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output
-of the pipeline).
+reports/champion.csv, reports/histories/, what explains the models (reports/grad_cam/examples.parquet,
+reports/shap_text.csv, reports/shap_text_examples.csv, reports/shap_fusion/); models/pretrained/ (sizes);
+docs/benchmarks/encoders.json (speeds, which are no output of the pipeline).
 Outputs: reports/index.html, works offline from the disk; reports/tables.md; reports/feature_sets.csv, one row
 per feature set: how well it clusters, for `dvc plots`.
 """
@@ -35,6 +36,11 @@ def main() -> None:
         candidates="candidates for the champion",
         pretrained="folder of pretrained models",
         benchmark="measured speeds of the encoders",
+        histories="folder of training histories",
+        grad_cam="Grad-CAM examples",
+        shap_words="words of the categories",
+        shap_examples="words of the examples",
+        shap_fusion="folder of what text and picture did to the fusions",
         page="output: the page",
         tables="output: the tables as Markdown",
         compared="output: comparison of the feature sets",
@@ -49,6 +55,9 @@ def main() -> None:
         "zero_shot": load_params(args.params, "zero_shot", dict[str, Any]),
         "transfer": load_params(args.params, "transfer", dict[str, Any]),
         "fine_tunes": load_params(args.params, "fine_tunes", dict[str, Any]),
+        "fusions": load_params(args.params, "fusions", dict[str, Any]),
+        "fusion_networks": {"names": load_params(args.params, "fusion_networks.names", list[str])},
+        "seeds": load_params(args.params, "seeds", list[int]),
     }
     found = results.read_results(vars(args), sections)
     made = page.build(found)

@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from aisle import cli, openvino_runtime, tables, weights
 from aisle.params import read_yaml
+from stages import explain_pictures
 
 REPO = Path(__file__).parents[1]
 os.environ["AISLE_CACHE"] = (
@@ -320,6 +322,11 @@ class Workspace:
                 "pretrained": "models/pretrained",
                 "benchmark": str(REPO / "docs/benchmarks/encoders.json"),
                 "compared": "reports/feature_sets.csv",
+                "histories": "reports/histories",
+                "grad-cam": "reports/grad_cam/examples.parquet",
+                "shap-words": "reports/shap_text.csv",
+                "shap-examples": "reports/shap_text_examples.csv",
+                "shap-fusion": "reports/shap_fusion",
                 "page": "reports/index.html",
                 "tables": "reports/tables.md",
             },
@@ -414,6 +421,11 @@ print("tensorflow" in sys.modules)
         # as explain_pictures writes it where its model has no weights
         figures = {"model": "none", "weights": weights.ABSENT}
         tables.write_metrics(figures, self.root / "metrics/grad_cam.json", "tiny")
+        nothing = pd.DataFrame(columns=explain_pictures.COLUMNS)
+        tables.write(nothing, self.root / "reports/grad_cam/examples.parquet", "tiny", **figures)
+        pictures = tables.read(self.root / "data/images.parquet", ["product_id", "picture"])
+        thumbnails = pictures.dropna().rename(columns={"picture": "jpeg"})
+        tables.write(thumbnails, self.root / "data/thumbnails.parquet", "tiny")
         return self
 
 

@@ -35,9 +35,13 @@ from aisle.report.sections import (
     clusters,
     comparison,
     decisions,
+    examples,
+    explanation,
+    fusion,
     models,
     pictures,
     text,
+    training,
 )
 from aisle.report.style import THEMES, template
 from aisle.tables import KEY
@@ -51,6 +55,10 @@ SECTIONS = (
     clusters.section,
     models.section,
     comparison.section,
+    fusion.section,
+    examples.section,
+    training.section,
+    explanation.section,
     decisions.section,
     checks.section,
 )

@@ -1,7 +1,7 @@
 """Everything that the report shows, read from the pipeline's outputs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,16 @@ class Results:
         See `aisle.report.backbones.read`.
     backbone_models
         Name of each model on pictures alone to its entry of `weights`.
+    thumbnails
+        product_id, jpeg: a small picture of each product that has one.
+    histories
+        Neural model to the epochs of its hold-out fits, with a column `seed` (-1: it has none).
+    grad_cam
+        The table of reports/grad_cam/examples.parquet.
+    shap_words, shap_examples
+        The tables of reports/shap_text.csv and reports/shap_text_examples.csv.
+    shap_fusion
+        Fusion to its table of reports/shap_fusion/.
     """
 
     catalogue: str
@@ -71,6 +81,11 @@ class Results:
     candidates: pd.DataFrame
     backbones: pd.DataFrame
     backbone_models: dict[str, str]
+    histories: dict[str, pd.DataFrame]
+    grad_cam: pd.DataFrame
+    shap_words: pd.DataFrame
+    shap_examples: pd.DataFrame
+    shap_fusion: dict[str, pd.DataFrame]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -100,6 +115,36 @@ class Results:
         """Scores of each model with cross-validated ones; the others have run the hold-out alone."""
         return {name: each for name, each in self.models.items() if "cv_accuracy" in each}
 
+    @property
+    def modalities(self) -> dict[str, frozenset[str]]:
+        """What each model reads of a product: `text`, `image`, or both."""
+        models = self.tables["models"]
+        read_ = models["modalities"].map(lambda names: frozenset(names.split("+")))
+        return dict(zip(models["model"], read_, strict=True))
+
+    def is_untrained(self, name: str) -> bool:
+        """Return whether random weights have a part in a model."""
+        return bool(self.metrics["models"][name].get("weights") == UNTRAINED)
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The models that are looked at closely, by name, to why: the best, the floor, the champion ..."""
+        trained = [name for name in self.compared if not self.is_untrained(name)]
+        pictures = [name for name in trained if self.modalities[name] == {"image"}]
+        picture = max(pictures, key=lambda name: self.models[name]["cv_accuracy"], default=self.best)
+        roles = {
+            "the most accurate": self.best,
+            "the floor": self.floor,
+            "the champion": self.metrics["champion"]["champion"],
+            "the most accurate on pictures alone": picture,
+        }
+        why: dict[str, list[str]] = {}
+        for role, name in roles.items():
+            why.setdefault(name, []).append(role)
+        if picture == self.best and not pictures:
+            why[picture].remove("the most accurate on pictures alone")
+        return {name: " and ".join(parts) for name, parts in why.items()}
+
 
 def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results:
     """Return everything that the report shows.
@@ -114,7 +159,9 @@ def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results
     products = read(paths["products"], ["product_id", "title", "category"])
     evaluation = check(params["evaluation"], EvaluationParams, "evaluation")
     sets, encoders = params["feature_sets"], params["encoders"]["image"]
-    names = list(sets)
+    names, transfer = list(sets), params["transfer"]
+    seeded = [f"{backbone}_{head}" for backbone in transfer["backbones"] for head in transfer["heads"]]
+    seeded += params["fusion_networks"]["names"]
     return Results(
         catalogue=products.attrs["catalogue"],
         metrics=read_metrics(Path(paths["metrics"]), names),
@@ -136,8 +183,13 @@ def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results
             Path(paths["pretrained"]), Path(paths["benchmark"]), params["weights"], encoders, sets
         ),
         backbone_models=backbones.models(
-            encoders, params["classifiers"], params["zero_shot"], params["transfer"], params["fine_tunes"]
+            encoders, params["classifiers"], params["zero_shot"], transfer, params["fine_tunes"]
         ),
+        histories=read_histories(Path(paths["histories"]), seeded, params["seeds"], params["fine_tunes"]),
+        grad_cam=read(paths["grad_cam"]),
+        shap_words=read_csv(paths["shap_words"]),
+        shap_examples=read_csv(paths["shap_examples"]),
+        shap_fusion=read_shap_fusion(Path(paths["shap_fusion"]), params["fusions"]),
     )
 
 
@@ -181,7 +233,26 @@ TABLES = (
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the tables of reports/evaluation/."""
-    return {name: read_csv(path) for name, path in exactly(folder, TABLES, ".csv").items()}
+    found = {name: read_csv(path) for name, path in exactly(folder, TABLES, ".csv").items()}
+    return found | {"products": read(folder / "products.parquet")}
+
+
+def read_histories(
+    folder: Path, seeded: Iterable[str], seeds: Iterable[int], single: Iterable[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the training histories of each neural model, those of all its seeds together."""
+    files = {f"{name}-{seed}": (name, seed) for name in seeded for seed in seeds}
+    files |= {name: (name, -1) for name in single}
+    paths = exactly(folder, files, ".csv")
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for stem, (name, seed) in files.items():
+        parts.setdefault(name, []).append(read_csv(paths[stem]).assign(seed=seed))
+    return {name: pd.concat(each, ignore_index=True) for name, each in parts.items()}
+
+
+def read_shap_fusion(folder: Path, fusions: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Return for each fusion how much text and picture moved its predictions."""
+    return {name: read(path) for name, path in exactly(folder, fusions, ".parquet").items()}
 
 
 def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:

@@ -2,115 +2,165 @@
 
 import pandas as pd
 
-from aisle.report.blocks import FigureBlock, Section, TableBlock
+from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
+from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, legend_above, wrapped
+from aisle.report.gallery import gallery, shortened
 from aisle.report.results import Results
 from aisle.report.sections.answer import three
-from aisle.report.style import styled
 
 LISTED = 20
 """Products of the list for a person that the page shows; the file has all."""
+PICTURES = 12
+"""Of these with their pictures."""
+UNSTEADY = 0.05
+"""Coverage below which errors are those of a few products; they do not set the figure's scale."""
 
 
 def section(results: Results) -> Section:
-    """Return calibration and decisions of the floor and the best model."""
-    return Section(
-        "decisions",
-        "Deciding automatically",
-        [
-            _risk_coverage(results),
-            _decisions(results),
-            _reliability(results),
-            _calibration(results),
-            _review(results),
-        ],
-    )
-
-
-def _shown(results: Results) -> list[str]:
-    return list(dict.fromkeys([results.floor, results.best]))
+    """Return calibration and decisions of the models that are looked at closely; tables of all."""
+    every = list(results.compared)
+    blocks: list[Block] = [
+        _risk_coverage(results),
+        _decisions(results, list(results.shown)),
+        _reliability(results),
+        _calibration(results, list(results.shown)),
+        *_review(results),
+    ]
+    if len(every) > len(results.shown):
+        tables = [_decisions(results, every), _calibration(results, every)]
+        blocks.append(Details(f"Decisions and calibration of all {len(every)} models", tables))
+    return Section("decisions", "Deciding automatically", blocks)
 
 
 def _risk_coverage(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
-    curves = results.tables["risk_coverage"]
-    figure = go.Figure()
-    for name in _shown(results):
-        rows = curves.query("model == @name")
-        figure.add_scatter(x=rows["coverage"], y=rows["error"], name=results.title(name), mode="lines")
-    figure.add_hline(y=results.target_error, line_dash="dot", annotation_text="error allowed")
+    curves, chosen = results.tables["risk_coverage"], results.tables["decisions"].set_index("model")
+    figure, highest = go.Figure(), results.target_error
+    for name, colour in zip(results.shown, (BLUE, ORANGE, GREEN, PURPLE), strict=False):
+        rows, label = curves.query("model == @name"), wrapped(results.title(name), 40)
+        coverage, error = (float(str(chosen.loc[name, key])) for key in ("coverage", "error"))
+        figure.add_scatter(
+            x=rows["coverage"].round(4),
+            y=rows["error"].round(4),
+            name=label,
+            mode="lines",
+            line={"color": colour},
+            legendgroup=name,
+        )
+        figure.add_scatter(
+            x=[round(coverage, 4)],
+            y=[round(error, 4)],
+            name="with the chosen threshold",
+            mode="markers",
+            marker={"size": 13, "symbol": "diamond", "color": colour, "line": {"width": 2, "color": GREY}},
+            hovertemplate=f"{label}<br>decided: %{{x:.1%}}<br>wrong: %{{y:.2%}}<extra></extra>",
+            showlegend=name == results.best,
+        )
+        highest = max([highest, error, *rows.loc[rows["coverage"] >= UNSTEADY, "error"]])
+    allowed = {"line": {"dash": "dot", "color": GREY}, "annotation_text": "error allowed"}
+    figure.add_hline(y=results.target_error, annotation_position="top left", **allowed)
     figure.update_layout(
         xaxis={"title": "share of products, the most certain first", "tickformat": ".0%"},
-        yaxis={"title": "errors among them", "tickformat": ".1%"},
+        yaxis={"title": "errors among them", "tickformat": ".1%", "range": [-0.03 * highest, 1.1 * highest]},
     )
     scores = results.models[results.best]
     caption = (
         f"{results.title(results.best)}: at most {results.target_error:.1%} errors allowed, "
-        f"{scores['cv_coverage_at_target_error']:.1%} of the products need no person; thresholds are chosen "
-        f"in the inner folds, and out of fold {scores['cv_error_at_coverage']:.2%} of these are wrong."
+        f"{scores['cv_coverage_at_target_error']:.1%} of the products need no person (diamond); thresholds "
+        "are "
+        f"chosen in the inner folds, and out of fold {scores['cv_error_at_coverage']:.2%} of these are "
+        "wrong, "
+        f"{results.confidence:.0%} interval {scores['cv_error_at_coverage_low']:.2%} to "
+        f"{scores['cv_error_at_coverage_high']:.2%}. Errors of the first {UNSTEADY:.0%} may lie outside."
     )
-    return FigureBlock("risk-coverage", caption, styled(figure))
+    return FigureBlock("risk-coverage", caption, legend_above(figure, 420))
 
 
-def _decisions(results: Results) -> TableBlock:
+def _decisions(results: Results, names: list[str]) -> TableBlock:
     rows = results.tables["decisions"].set_index("model")[["threshold", "temperature"]].astype(float)
+    limits = rows["threshold"].map(lambda limit: f"{limit:.3f}" if limit <= 1 else "none: all to a person")
     table = pd.DataFrame(
         [
             {
                 "model": results.title(name),
                 "decided automatically": three(scores, "cv_coverage_at_target_error"),
                 "errors among these": three(scores, "cv_error_at_coverage"),
-                "threshold for new products": f"{rows['threshold'][name]:.3f}",
+                "threshold for new products": limits[name],
                 "temperature": f"{rows['temperature'][name]:.2f}",
             }
-            for name, scores in results.compared.items()
+            for name in names
+            for scores in [results.models[name]]
         ]
     )
-    return TableBlock(f"At most {results.target_error:.1%} errors allowed", table)
+    return TableBlock(f"At most {results.target_error:.1%} errors allowed: {len(names)} models", table)
 
 
 def _reliability(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
     bins = results.tables["reliability"].query("model == @results.best")
-    perfect = {"dash": "dot", "color": "#999999"}
+    perfect = {"dash": "dot", "color": GREY}
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=perfect, name="perfect"))
-    for state in ("raw", "calibrated"):
+    for state, name, colour in (("raw", "as predicted", ORANGE), ("calibrated", "calibrated", BLUE)):
         rows = bins[bins["probabilities"] == state]
-        marker = {"size": 6 + 24 * rows["share"] ** 0.5}
         figure.add_scatter(
-            x=rows["confidence"], y=rows["accuracy"], name=state, mode="lines+markers", marker=marker
+            x=rows["confidence"].round(4),
+            y=rows["accuracy"].round(4),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 1},
+            marker={"size": (6 + 24 * rows["share"] ** 0.5).round(1)},
+            customdata=rows["share"].round(4),
+            hovertemplate="probability %{x:.3f}<br>right %{y:.3f}<br>%{customdata:.1%} of all<extra></extra>",
         )
     titles = {"xaxis_title": "probability of the predicted category", "yaxis_title": "share that is right"}
     figure.update_layout(**titles)
     scores = results.models[results.best]
     caption = (
-        f"{results.title(results.best)}: probabilities are off by {scores['cv_ece']:.3f} on average as "
-        f"predicted, and by {scores['cv_ece_calibrated']:.3f} after temperature scaling."
+        f"{results.title(results.best)}: probabilities are off by {three(scores, 'cv_ece')} on average as "
+        f"predicted, and by {three(scores, 'cv_ece_calibrated')} after temperature scaling. A larger point "
+        "has more "
+        "products."
     )
-    return FigureBlock("reliability", caption, styled(figure))
+    return FigureBlock("reliability", caption, legend_above(figure, 420))
 
 
-def _calibration(results: Results) -> TableBlock:
+def _calibration(results: Results, models: list[str]) -> TableBlock:
     names = {"ECE": "cv_ece", "NLL": "cv_nll"}
     table = pd.DataFrame(
         [
             {"model": results.title(model)}
             | {
-                f"{name}, {state}": three(scores, f"{key}{suffix}")
+                f"{name}, {state}": three(results.models[model], f"{key}{suffix}")
                 for name, key in names.items()
                 for state, suffix in (("as predicted", ""), ("calibrated", "_calibrated"))
             }
-            for model, scores in results.compared.items()
+            for model in models
         ]
     )
-    return TableBlock("Expected calibration error and negative log-likelihood", table)
+    return TableBlock(f"Expected calibration error and negative log-likelihood: {len(models)} models", table)
 
 
-def _review(results: Results) -> TableBlock:
+def _review(results: Results) -> list[Block]:
     rows = results.tables["review"]
-    table = rows.head(LISTED)[["product_id", "title", "predicted"]]
-    table = table.assign(probability=rows["confidence"].head(LISTED).map("{:.2f}".format))
-    return TableBlock(
-        f"{len(rows):,} products to send to a person, the least certain {len(table)} of them", table
+    if rows.empty:
+        return [Paragraph("No product has to go to a person.")]
+    shown, first = rows.head(LISTED), rows.head(PICTURES)
+    share = len(rows) / len(results.products)
+    caption = (
+        f"{len(rows):,} products ({share:.1%}) are to be sent to a person by {results.title(results.best)}, "
+        "the "
+        f"least certain {len(first)} of them:"
     )
+    lines = [[f"{row.predicted}?", f"{row.confidence:.0%} certain"] for row in first.itertuples(index=False)]
+    pictures = gallery(results, "review", caption, list(first["product_id"]), lines)
+    table = pd.DataFrame(
+        {
+            "product_id": shown["product_id"],
+            "title": shown["title"].map(shortened),
+            "predicted": shown["predicted"],
+            "probability": shown["confidence"].map("{:.2f}".format),
+        }
+    )
+    return [pictures, TableBlock(f"The least certain {len(table)} of {len(rows):,}", table)]

@@ -1,108 +1,177 @@
-"""The classifiers: scores with intervals, folds, per-class scores, confusions."""
+"""The classifiers: scores with intervals and folds, scores per category, confusions."""
 
-from aisle.report.blocks import FigureBlock, Section, TableBlock
+import pandas as pd
+
+from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Section, TableBlock
+from aisle.report.charts import BLUE, GREY, error_bars, forest, legend_above, wrapped
 from aisle.report.results import Results
+from aisle.report.sections.answer import three
 from aisle.report.style import styled, with_interval
 
 
 def section(results: Results) -> Section:
-    """Return the scores of all models, and the best model's classes and confusions."""
-    names = dict.fromkeys([results.floor, results.best])
-    return Section(
-        "models",
-        "Models",
-        [
-            _accuracy(results),
-            _per_class_figure(results),
-            *(_per_class_table(results, name) for name in names),
-            *(_confusion(results, name) for name in names),
-        ],
-    )
+    """Return the scores of all models, and the classes and confusions of those that are looked at closely."""
+    first, *others = results.shown
+    tables = [_per_class_table(results, name) for name in results.shown]
+    blocks: list[Block] = [
+        _accuracy(results),
+        _per_class(results),
+        Details("Scores per category as tables, and F1 of all models", [_per_class_all(results), *tables]),
+        _confusion(results, first),
+        *(
+            Details(f"Confusion matrix of {results.title(name)}, {results.shown[name]}", [matrix])
+            for name in others
+            for matrix in [_confusion(results, name)]
+        ),
+    ]
+    return Section("models", "Models", blocks)
+
+
+def _any_untrained(results: Results) -> bool:
+    return any(results.is_untrained(name) for name in results.compared)
 
 
 def _accuracy(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
-    order = sorted(results.compared, key=lambda name: results.models[name]["cv_accuracy"])
-    scores = [results.models[name] for name in order]
-    points = go.Scatter(
-        x=[score["cv_accuracy"] for score in scores],
-        y=[results.title(name) for name in order],
-        error_x={
-            "array": [score["cv_accuracy_high"] - score["cv_accuracy"] for score in scores],
-            "arrayminus": [score["cv_accuracy"] - score["cv_accuracy_low"] for score in scores],
-        },
-        mode="markers",
-        marker={"size": 11, "color": "#0072B2"},
-        name=f"all folds, {results.confidence:.0%} interval",
-    )
-    folds = [
+    order = sorted(results.compared, key=lambda name: results.models[name]["cv_accuracy"], reverse=True)
+    labels = [wrapped(results.title(name)) for name in order]
+    keys = ("cv_accuracy", "cv_accuracy_low", "cv_accuracy_high")
+    rows = pd.DataFrame([[results.models[name][key] for key in keys] for name in order])
+    rows.columns = pd.Index(["value", "low", "high"])
+    folds = results.tables["folds"][results.tables["folds"]["model"].isin(order)]
+    label = dict(zip(order, labels, strict=True))
+    figure = go.Figure(
         go.Scatter(
-            x=results.tables["folds"].query("model == @name")["accuracy"],
-            y=[results.title(name)] * int((results.tables["folds"]["model"] == name).sum()),
+            x=folds["accuracy"].round(4),
+            y=folds["model"].map(label),
             mode="markers",
-            marker={"size": 6, "color": "#999999", "opacity": 0.6},
+            marker={"size": 6, "color": GREY, "opacity": 0.5},
             name="a fold",
-            showlegend=name == order[0],
+            hovertemplate="a fold: %{x}<extra></extra>",
         )
-        for name in order
-    ]
-    low, high = results.tables["folds"]["accuracy"].min(), results.tables["folds"]["accuracy"].max()
-    caption = f"Accuracy of each model; single folds lie between {low:.3f} and {high:.3f}."
-    layout = {"xaxis_title": "accuracy, out of fold"}
-    return FigureBlock(
-        "accuracy", caption, styled(go.Figure([*folds, points], layout=layout), 160 + 60 * len(order))
     )
+    untrained = pd.Series([results.is_untrained(name) for name in order])
+    for kept, colour, suffix in ((~untrained, BLUE, ""), (untrained, GREY, ", untrained")):
+        part = rows[kept]
+        if len(part):
+            figure.add_scatter(
+                x=part["value"],
+                y=[labels[i] for i in part.index],
+                error_x=error_bars(part, colour),
+                mode="markers",
+                marker={"size": 11, "color": colour},
+                name=f"all folds, {results.confidence:.0%} interval{suffix}",
+            )
+    height = sum(34 + 15 * each.count("<br>") for each in labels)
+    yaxis = {"categoryorder": "array", "categoryarray": labels, "autorange": "reversed", "automargin": True}
+    figure.update_layout(xaxis={"title": "accuracy, out of fold"}, yaxis=yaxis)
+    low, high = folds["accuracy"].min(), folds["accuracy"].max()
+    caption = (
+        f"Accuracy of {len(order)} cross-validated models: {results.title(order[0])} has the highest, "
+        f"{three(results.models[order[0]], 'cv_accuracy')}, {results.title(order[-1])} the lowest, "
+        f"{three(results.models[order[-1]], 'cv_accuracy')}; single folds lie between {low:.3f} and "
+        f"{high:.3f}."
+    )
+    return FigureBlock("accuracy", caption, legend_above(figure, 110 + height), _any_untrained(results))
 
 
-def _per_class_figure(results: Results) -> FigureBlock:
+def _cv_classes(results: Results) -> pd.DataFrame:
+    return results.tables["per_class"].query("protocol == 'cv'")
+
+
+def _per_class(results: Results) -> FigureBlock:
+    classes = _cv_classes(results)
+    best = classes[classes["model"] == results.best].sort_values(["f1", "category"])
+    order = list(best["category"])
+    groups = {}
+    for name in list(results.shown)[:3]:
+        rows = classes[classes["model"] == name].set_index("category").loc[order].reset_index()
+        groups[wrapped(results.title(name), 40)] = rows.rename(
+            columns={"category": "label", "f1": "value", "f1_low": "low", "f1_high": "high"}
+        )
+    worst, easiest = best.iloc[0], best.iloc[-1]
+    caption = (
+        f"F1 per category of {results.title(results.best)}: the hardest is {worst['category']}, "
+        f"{with_interval(worst['f1'], worst['f1_low'], worst['f1_high'])}, the easiest "
+        f"{easiest['category']}, "
+        f"{with_interval(easiest['f1'], easiest['f1_low'], easiest['f1_high'])}."
+    )
+    return FigureBlock("per-class", caption, forest(groups, f"F1, {results.confidence:.0%} interval"))
+
+
+def _per_class_all(results: Results) -> FigureBlock:
     import plotly.graph_objects as go
 
-    cv = results.tables["per_class"].query("protocol == 'cv'")
-    grid = cv.pivot(index="model", columns="category", values="f1").loc[list(results.compared)]
-    worst = cv.query("model == @results.best").sort_values("f1").iloc[0]
-    caption = (
-        f"F1 per category; the best model's hardest is {worst['category']} "
-        f"({with_interval(worst['f1'], worst['f1_low'], worst['f1_high'])})."
-    )
+    cv = _cv_classes(results)
+    order = sorted(results.compared, key=lambda name: results.models[name]["cv_accuracy"], reverse=True)
+    grid = cv.pivot(index="model", columns="category", values="f1").loc[order]
+    spread = grid.max() - grid.min()
+    labels = [wrapped(results.title(str(name))) for name in grid.index]
     heatmap = go.Heatmap(
-        z=grid.to_numpy(),
+        z=grid.to_numpy().round(3),
         x=list(grid.columns),
-        y=[results.title(str(name)) for name in grid.index],
+        y=labels,
         colorscale="Viridis",
         texttemplate="%{z:.2f}",
         zmin=0,
         zmax=1,
+        showscale=False,
     )
-    return FigureBlock("per-class", caption, styled(go.Figure(heatmap), 200 + 50 * len(grid)))
+    layout = {"yaxis": {"autorange": "reversed", "automargin": True}}
+    caption = (
+        f"F1 per category of all {len(grid)} models: they differ most in {spread.idxmax()} "
+        f"({grid[spread.idxmax()].min():.2f} to {grid[spread.idxmax()].max():.2f})."
+    )
+    height = 170 + sum(30 + 15 * each.count("<br>") for each in labels)
+    figure = styled(go.Figure(heatmap, layout=layout), height)
+    return FigureBlock("per-class-all", caption, figure, _any_untrained(results))
 
 
 def _per_class_table(results: Results, model: str) -> TableBlock:
-    rows = results.tables["per_class"].query("protocol == 'cv' and model == @model")
+    rows = _cv_classes(results).query("model == @model")
     table = rows[["category", "precision", "recall"]].round(3)
     table["F1"] = [with_interval(*values) for values in rows[["f1", "f1_low", "f1_high"]].to_numpy()]
     table["products"] = rows["support"].round().astype(int)
-    return TableBlock(f"{results.title(model)}: scores per category", table)
+    return TableBlock(f"{results.title(model)}, {results.shown[model]}: scores per category", table)
 
 
-def _confusion(results: Results, model: str) -> FigureBlock:
+def _confusion(results: Results, model: str) -> Leaf:
     import plotly.graph_objects as go
 
     counts = results.tables["confusion"].query("model == @model")
     names = sorted(results.products["category"].unique())
     grid = counts.pivot(index="actual", columns="predicted", values="products")
     grid = grid.reindex(index=names, columns=names).fillna(0)
+    share = grid.div(grid.sum(axis=1).where(lambda total: total > 0, 1), axis=0)
     wrong = counts.query("actual != predicted").sort_values("products", ascending=False)
     caption = f"{results.title(model)}: no product is in a wrong category."
     if len(wrong):
         first = wrong.iloc[0]
         caption = (
-            f"{results.title(model)}: most often {first['actual']} is taken for {first['predicted']} "
-            f"({first['products']:.1f} products, mean of the repeats)."
+            f"{results.title(model)}, {results.shown[model]}: most often {first['actual']} is taken for "
+            f"{first['predicted']}, {share.loc[first['actual'], first['predicted']]:.1%} of its products "
+            f"({first['products']:.1f}, mean of the repeats). Colour: share of the true category; number: "
+            "products."
         )
-    heatmap = go.Heatmap(z=grid.to_numpy(), x=names, y=names, colorscale="Blues", texttemplate="%{z:.0f}")
+    text = grid.map(lambda value: f"{value:.0f}" if value >= 0.5 else ("<1" if value else ""))
+    labels = [wrapped(name, 16) for name in names]
+    heatmap = go.Heatmap(
+        z=share.to_numpy().round(4),
+        x=names,
+        y=labels,
+        text=text.to_numpy(),
+        customdata=grid.to_numpy().round(1),
+        texttemplate="%{text}",
+        hovertemplate="%{y}<br>taken for %{x}<br>%{z:.1%}, %{customdata} products<extra></extra>",
+        colorscale="Blues",
+        zmin=0,
+        zmax=1,
+        showscale=False,
+    )
     layout = {
-        "xaxis_title": "predicted category",
-        "yaxis": {"title": "true category", "autorange": "reversed"},
+        "xaxis": {"title": "predicted category", "automargin": True},
+        "yaxis": {"title": "true category", "autorange": "reversed", "automargin": True},
     }
-    return FigureBlock(f"confusion-{model}", caption, styled(go.Figure(heatmap, layout=layout), 480))
+    figure = styled(go.Figure(heatmap, layout=layout), 260 + 46 * max(len(names), 5))
+    return FigureBlock(f"confusion-{model}", caption, figure, results.is_untrained(model))
