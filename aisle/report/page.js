@@ -27,11 +27,17 @@
     return shown.length > 3 ? `${shown.slice(0, 3).join("<br>")}…` : shown.join("<br>");
   }
 
-  // On a phone the names of categories would leave no room for what they name.
+  const cut = (name, length) => (name.length > length + 1 ? `${name.slice(0, length)}…` : name);
+
+  // On a phone the names of categories, long titles and colour scales would leave no room for the rest.
   function fitted(figure, width) {
     if (width >= NARROW) return figure;
     const layout = { ...figure.layout };
     layout.font = { ...layout.font, size: 11 };
+    for (const axis of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
+      const text = layout[axis].title?.text;
+      if (text) layout[axis] = { ...layout[axis], title: { ...layout[axis].title, text: wrapped(text, 36) } };
+    }
     for (const letter of ["x", "y"]) {
       const names = new Map();
       for (const trace of figure.data) {
@@ -47,11 +53,13 @@
         if (Math.max(...texts.map((text) => text.length)) <= 14) continue;
         layout[axis] = {
           ...layout[axis], type: "category", tickmode: "array", tickvals: texts,
-          ticktext: texts.map((text) => wrapped(text, 14)),
+          ticktext: texts.map((text) => (letter === "x" && texts.length > 3 ? cut(text, 16) : wrapped(text, 14))),
         };
       }
     }
-    return { data: figure.data, layout };
+    const data = figure.data.map((trace) =>
+      trace.type === "heatmap" && trace.texttemplate ? { ...trace, showscale: false } : trace);
+    return { data, layout };
   }
 
   function draw(chart) {
@@ -112,6 +120,11 @@
     }
   }, { rootMargin: "600px 0px" });
   charts.forEach((chart) => watcher.observe(chart));
+  // The first one at once, even if the window does not reach it: Plotly's first figure is its slowest.
+  setTimeout(() => {
+    const first = charts.find((chart) => chart.offsetParent);
+    if (first && drawn.size === 0) draw(first);
+  });
   addEventListener("beforeprint", () => charts.filter((chart) => chart.offsetParent).forEach(draw));
 
   // --- hover -------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def styled(figure: "Figure", height: int = 420) -> "Figure":
     return figure.update_layout(
         template=template("light"),
         height=height,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        margin={"l": 10, "r": 10, "t": 16, "b": 10},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     )
 

@@ -122,7 +122,7 @@ def _verdict(results: Results) -> Verdict:
 
 def _cards(results: Results) -> Cards:
     found = results.metrics["champion"]
-    scores, level = results.models[found["champion"]], f"{results.confidence:.0%} interval"
+    scores = results.models[found["champion"]]
     low, high = scores["cv_error_at_coverage_low"], scores["cv_error_at_coverage_high"]
     allowed = f"{results.target_error:.1%} allowed: "
     if high <= results.target_error:
@@ -138,20 +138,20 @@ def _cards(results: Results) -> Cards:
         Card(
             "Right category",
             percent(scores["cv_accuracy"]),
-            f"{percent_range(scores['cv_accuracy_low'], scores['cv_accuracy_high'])}, {level}",
+            percent_range(scores["cv_accuracy_low"], scores["cv_accuracy_high"]),
             f"of {results.metrics['ingest']['products']:,} products, "
-            f"{results.metrics['ingest']['categories']} categories, out of fold",
+            f"{results.metrics['ingest']['categories']} categories",
         ),
         Card(
             "Decided without a person",
             percent(scores[key]),
-            f"{percent_range(scores[f'{key}_low'], scores[f'{key}_high'])}, {level}",
+            percent_range(scores[f"{key}_low"], scores[f"{key}_high"]),
             f"with a threshold for at most {results.target_error:.1%} errors",
         ),
         Card(
             "Errors among these",
             percent(scores["cv_error_at_coverage"]) if decides else "none decided",
-            f"{percent_range(low, high)}, {level}" if decides else "",
+            percent_range(low, high) if decides else "",
             allowed if decides else "",
         ),
         Card(
@@ -161,7 +161,7 @@ def _cards(results: Results) -> Cards:
             f"{tied}; {found['candidates']} compared",
         ),
     ]
-    return Cards(f"The model to use, {results.title(found['champion'])}", cards)
+    return Cards(f"The model to use, out of fold, with {results.confidence:.0%} intervals", cards)
 
 
 def _percentages(scores: dict[str, float], key: str) -> str:

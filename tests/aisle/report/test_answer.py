@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from aisle.report.blocks import Paragraph, TableBlock
+from aisle.report.blocks import Cards, Paragraph, TableBlock, Verdict
 from aisle.report.results import Results
 from aisle.report.sections import answer
 
@@ -48,28 +48,102 @@ MODELS = {
 }
 
 
-def results(*names):
+def results(*names, champion="floor", megabytes=1.5, tied=1, **scores):
     listed = pd.DataFrame({"model": names, "title": [MODELS[name][0] for name in names]})
     metrics = {
         "ingest": {"products": 1050, "categories": 7},
-        "models": {name: MODELS[name][1] for name in names},
-    }
+        "models": {name: MODELS[name][1] | (scores if name == champion else {}) for name in names},
+        "champion": {
+            "champion": champion, "champion_megabytes": megabytes, "tied": tied, "candidates": len(names)
+        },
+    }  # fmt: skip
+    products = pd.DataFrame({"category": ["A", "A", "B", "C", "D"]})
     unused = dict.fromkeys(Results.__dataclass_fields__)
-    known = {"metrics": metrics, "tables": {"models": listed}, "floor": "floor"}
+    known = {"metrics": metrics, "tables": {"models": listed}, "floor": "floor", "products": products}
     return Results(**unused | known | {"confidence": 0.95, "target_error": 0.01})
 
 
+def told(results):
+    """Return the paragraph on the best model."""
+    paragraphs = [block for block in answer.section(results).blocks if isinstance(block, Paragraph)]
+    return next(block for block in paragraphs if block.text.startswith("The best model"))
+
+
+def scores(**values):
+    """Return scores with intervals: name=(value, low, high)."""
+    names = {
+        "accuracy": "cv_accuracy", "decided": "cv_coverage_at_target_error", "wrong": "cv_error_at_coverage",
+    }  # fmt: skip
+    return {
+        f"{names[name]}{suffix}": each
+        for name, three in values.items()
+        for suffix, each in zip(("", "_low", "_high"), three, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "decided", "wrong", "level"),
+    [
+        ((0.9, 0.88, 0.92), (0.8, 0.75, 0.85), (0.012, 0.004, 0.02), "good"),
+        ((0.9, 0.88, 0.92), (0.52, 0.49, 0.55), (0.012, 0.004, 0.02), "fair"),  # half or fewer, perhaps
+        ((0.9, 0.88, 0.92), (0.8, 0.75, 0.85), (0.03, 0.02, 0.04), "fair"),  # too many errors
+        ((0.9, 0.88, 0.92), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "fair"),
+        ((0.42, 0.4, 0.44), (0.8, 0.75, 0.85), (0.0, 0.0, 0.0), "poor"),  # 2 of 5 products are of A
+    ],
+)
+def test_the_verdict_follows_its_rule(accuracy, decided, wrong, level):
+    found = scores(accuracy=accuracy, decided=decided, wrong=wrong)
+    first, *_ = answer.section(results("floor", **found)).blocks
+    assert isinstance(first, Verdict) and first.level == level
+    assert (
+        first.word
+        == {"good": "Feasible", "fair": "Feasible with a person's help", "poor": "Not feasible"}[level]
+    )
+    if level == "good":
+        assert "decides 80.0% [75.0%, 85.0%] of the products alone" in first.text
+        assert "1.2% [0.4%, 2.0%] of these wrongly; 1.0% errors are allowed" in first.text
+    if level == "poor":
+        assert "42.0% [40.0%, 44.0%]" in first.text and "largest one would reach 40.0%" in first.text
+    if decided[0] == 0:
+        assert "never sure enough to decide alone" in first.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "note"),
+    [
+        ((0.005, 0.002, 0.009), "kept"),
+        ((0.012, 0.004, 0.02), "neither shown nor excluded"),
+        ((0.03, 0.02, 0.04), "missed"),
+    ],
+)
+def test_the_cards_are_those_of_the_model_to_use(wrong, note):
+    found = scores(accuracy=(0.962, 0.949, 0.973), decided=(0.8, 0.75, 0.85), wrong=wrong)
+    _, cards, *_ = answer.section(results("floor", "good", tied=2, **found)).blocks
+    assert isinstance(cards, Cards) and "95% intervals" in cards.caption
+    right, decided, errors, model = cards.cards
+    assert (right.value, right.interval) == ("96.2%", "94.9% to 97.3%")
+    assert (decided.value, decided.interval) == ("80.0%", "75.0% to 85.0%")
+    assert errors.note == f"1.0% allowed: {note}"
+    assert (model.value, model.interval) == ("Floor", "1.5 MB to ship")
+    assert model.note == "The smallest of 2 within noise of the best; 2 compared"
+
+
+def test_errors_of_no_decisions_are_not_zero():
+    found = scores(accuracy=(0.9, 0.88, 0.92), decided=(0.0, 0.0, 0.0), wrong=(0.0, 0.0, 0.0))
+    _, cards, *_ = answer.section(results("floor", **found)).blocks
+    assert (cards.cards[2].value, cards.cards[2].interval) == ("none decided", "")
+
+
 def test_the_answer_names_the_best_trained_cross_validated_model():
-    said = answer.section(results(*MODELS)).blocks[0]
-    assert isinstance(said, Paragraph)
-    assert said.text.startswith("Good puts 0.900") and "of the 1,050 products" in said.text
+    said = told(results(*MODELS))
+    assert said.text.startswith("The best model, Good, puts 0.900") and "of the 1,050 products" in said.text
     assert "better than the floor (+0.100" in said.text and "the floor, Floor, reaches 0.800" in said.text
     assert "At most 1.0% errors allowed" in said.text
 
 
 def test_the_floor_may_be_the_best():
-    said = answer.section(results("floor", "drawn")).blocks[0].text
-    assert said.startswith("Floor puts") and "It is the floor: no model is better" in said
+    said = told(results("floor", "drawn")).text
+    assert said.startswith("The best model, Floor, puts") and "It is the floor: no model is better" in said
 
 
 def test_every_model_has_a_row_that_says_what_it_lacks():
