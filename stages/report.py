@@ -8,7 +8,7 @@ Outputs: reports/index.html, works offline from the disk; reports/tables.md.
 from pathlib import Path
 from typing import Any
 
-from aisle import cli, tables
+from aisle import cli
 from aisle.metrics import EvaluationParams
 from aisle.params import load_params
 from aisle.report import page, results
@@ -32,26 +32,10 @@ def main() -> None:
     args = parser.parse_args()
     evaluation = load_params(args.params, "evaluation", EvaluationParams)
     feature_sets = load_params(args.params, "feature_sets", dict[str, Any])
-    products = tables.read(args.products, ["product_id", "title", "category"])
-    label = products.attrs["catalogue"]
-    sections = page.build(
-        results.Results(
-            catalogue=label,
-            metrics=results.read_metrics(Path(args.metrics), list(feature_sets)),
-            label_issues=tables.read_csv(args.label_issues),
-            tables=results.read_tables(Path(args.evaluation)),
-            floor=evaluation.floor,
-            confidence=evaluation.confidence,
-            target_error=evaluation.target_error,
-            products=products,
-            rejects=tables.read_csv(args.rejects),
-            text_statistics=tables.read_csv(args.text_statistics),
-            clusters=results.read_clusters(Path(args.clusters), list(feature_sets)),
-            cluster_tables=results.read_cluster_tables(Path(args.cluster_tables), list(feature_sets)),
-        )
-    )
-    Path(args.page).write_text(page.html(sections, label), encoding="utf-8")
-    Path(args.tables).write_text(page.markdown(sections, label), encoding="utf-8")
+    found = results.read_results(vars(args), evaluation, list(feature_sets))
+    sections = page.build(found)
+    Path(args.page).write_text(page.html(sections, found.catalogue), encoding="utf-8")
+    Path(args.tables).write_text(page.markdown(sections, found.catalogue), encoding="utf-8")
     print(f"open {args.page} in a browser")
 
 

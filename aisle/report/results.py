@@ -1,12 +1,14 @@
 """Everything that the report shows, read from the pipeline's outputs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from aisle.metrics import EvaluationParams
 from aisle.tables import exactly, read, read_csv
 from aisle.weights import ABSENT, UNTRAINED
 
@@ -79,6 +81,33 @@ class Results:
     def compared(self) -> dict[str, dict[str, Any]]:
         """Scores of each model with cross-validated ones; the others have run the hold-out alone."""
         return {name: each for name, each in self.models.items() if "cv_accuracy" in each}
+
+
+def read_results(paths: Mapping[str, str], evaluation: EvaluationParams, feature_sets: list[str]) -> Results:
+    """Return everything that the report shows.
+
+    Parameters
+    ----------
+    paths
+        Name of each input, the flag of stages/report.py with underscores, to its path.
+    evaluation, feature_sets
+        Sections of params.yaml; of the second its names.
+    """
+    products = read(paths["products"], ["product_id", "title", "category"])
+    return Results(
+        catalogue=products.attrs["catalogue"],
+        metrics=read_metrics(Path(paths["metrics"]), feature_sets),
+        label_issues=read_csv(paths["label_issues"]),
+        tables=read_tables(Path(paths["evaluation"])),
+        floor=evaluation.floor,
+        confidence=evaluation.confidence,
+        target_error=evaluation.target_error,
+        products=products,
+        rejects=read_csv(paths["rejects"]),
+        text_statistics=read_csv(paths["text_statistics"]),
+        clusters=read_clusters(Path(paths["clusters"]), feature_sets),
+        cluster_tables=read_cluster_tables(Path(paths["cluster_tables"]), feature_sets),
+    )
 
 
 METRICS = (
