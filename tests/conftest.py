@@ -288,6 +288,13 @@ class Workspace:
                 "pictures": "data/images.parquet",
                 "histories": "reports/histories",
             },
+            "review_figures": {
+                "choice": "metrics/champion.json",
+                "evaluation": "reports/evaluation",
+                "confusion": "metrics/review/confusion.csv",
+                "risk-coverage": "metrics/review/risk_coverage.csv",
+                "decisions": "metrics/review/decisions.csv",
+            },
             "report": {
                 "metrics": "metrics",
                 "products": "data/products.parquet",
