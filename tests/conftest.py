@@ -288,12 +288,11 @@ class Workspace:
                 "pictures": "data/images.parquet",
                 "histories": "reports/histories",
             },
-            "review_figures": {
+            "review": {
                 "choice": "metrics/champion.json",
                 "evaluation": "reports/evaluation",
-                "confusion": "metrics/review/confusion.csv",
-                "risk-coverage": "metrics/review/risk_coverage.csv",
-                "decisions": "metrics/review/decisions.csv",
+                "champion": "packages/champion",
+                "output": "metrics/review",
             },
             "report": {
                 "metrics": "metrics",

@@ -52,7 +52,7 @@ def test_fusion_parameter_reruns_the_fusion_and_what_depends_on_it(warm):
         "explain_fusion@stacking",
         "evaluate",
         "champion",
-        "review_figures",
+        "review",
         "track",
         "report",
     }

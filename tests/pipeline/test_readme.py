@@ -12,7 +12,7 @@ AFTER_STACKING = {
     "explain_fusion@stacking",
     "evaluate",
     "champion",
-    "review_figures",
+    "review",
     "track",
     "report",
 }

@@ -152,7 +152,7 @@ champion,both,cv,1,0.9,0.01,0.75,0.0098,sample
 best,both,cv,1,0.9,0.01,0.75,0.0098,sample
 """,
 }
-"""The committed tables of stages/review_figures.py."""
+"""The committed tables of stages/review.py."""
 
 
 def review(**edits: tuple[str, str]) -> dict[str, str]:
