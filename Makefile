@@ -5,7 +5,7 @@ READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint study report notebook weights times sample lock cache-info cache-clear clean
+.PHONY: help repro test lint study report notebook cards weights times sample lock cache-info cache-clear clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -40,6 +40,9 @@ report: $(READY) ## only the report and what it needs
 notebook: $(READY) ## notebooks/study.ipynb, run on the outputs, as reports/notebook.html (works offline)
 	jupyter nbconvert --execute --to html notebooks/study.ipynb --output-dir reports --output notebook.html \
 		--HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= --HTMLExporter.jquery_url=
+
+cards: $(READY) ## the generated part of docs/data_card.md and docs/model_card.md, from metrics/
+	python tools/cards.py
 
 weights: $(READY) ## download every model's official weights, or say which could not be had and the ways out
 	python tools/weights.py

@@ -306,6 +306,12 @@ class Workspace:
                 "pictures": "data/images.parquet",
                 "histories": "reports/histories",
             },
+            "review": {
+                "choice": "metrics/champion.json",
+                "evaluation": "reports/evaluation",
+                "champion": "packages/champion",
+                "output": "metrics/review",
+            },
             "report": {
                 "metrics": "metrics",
                 "products": "data/products.parquet",

@@ -1,13 +1,16 @@
-"""Print what a pull request changes, as GitHub Markdown: metrics, params, stages, DAG, stale stages.
+"""Print what a pull request changes, as GitHub Markdown: metrics, figures, params, stages, DAG, stale stages.
 
 Reads only what Git holds at two revisions (dvc.yaml, dvc.lock, params.yaml, committed metrics, code), through
 DVC; it needs no data, no cache and no checkout of either revision, and sees nothing that is not committed.
 
 A metric ``x`` may have the siblings ``x_sd`` (standard deviation over seeds or folds) and ``x_low``,
 ``x_high`` (interval) beside it. Its change is set against sqrt((sd_before^2 + sd_after^2) / 2).
+Figures are the committed tables of `FIGURES`, by role (floor, champion, best), where the repository has them.
 """
 
 import argparse
+import csv
+import html
 import math
 import re
 import subprocess
@@ -23,6 +26,13 @@ SIBLINGS = ("_sd", "_low", "_high")
 VERDICTS = ("beyond 2 sd", "1 to 2 sd", "no noise estimate", "not comparable", "new", "gone", "within noise")
 NEW_RESULT = ("added", "re-run, result changed")
 ROWS_SHOWN, ROWS_FOLDED = 40, 60  # three tables of 100 rows stay under GitHub's 65,536 characters a comment
+FIGURES = {  # committed tables, and their columns that are numbers
+    "confusion": ("metrics/review/confusion.csv", ("products",)),
+    "curve": ("metrics/review/risk_coverage.csv", ("coverage", "error")),
+    "decision": ("metrics/review/decisions.csv", ("threshold", "coverage", "error", "target_error")),
+}
+ROLES = ("champion", "best", "floor")
+ERRORS = (0.005, 0.01, 0.02, 0.05)  # levels at which the coverage is shown
 COLOURS = {"changed": "#ffd8a8", "touched": "#d0ebff", "stale": "#ffc9c9"}
 STALE = (
     "The code, params or definition in Git are not those that dvc.lock was made from, so the committed "
@@ -32,6 +42,7 @@ STALE = (
 NOT_STALE = "None: dvc.lock agrees with the code and params in Git. Data that is not in Git is not judged."
 
 Flat = dict[tuple[str, str], Any]  # (file, dotted key) -> value
+Row = dict[str, Any]  # column -> text or number
 
 
 class ReportError(Exception):
@@ -58,6 +69,7 @@ class Snapshot:
     stages: dict[str, Stage] = field(default_factory=dict)
     metrics: Flat = field(default_factory=dict)
     params: Flat = field(default_factory=dict)
+    figures: dict[str, list[Row]] = field(default_factory=dict)  # by entry of FIGURES
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -99,6 +111,26 @@ def read_stage(stage: Any, after: list[str], made: list[str]) -> Stage:
     return result
 
 
+def read_rows(repo: Any, path: str, numbers: Sequence[str]) -> list[Row]:
+    """Return the rows of a committed CSV at the revision that the repository is switched to; none without it.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If it lacks a column, or has no number where one must be.
+    """
+    file = repo.fs.join(repo.root_dir, *path.split("/"))
+    if not repo.fs.exists(file):
+        return []
+    with repo.fs.open(file, "r", encoding="utf-8", newline="") as lines:
+        rows = [dict(row) for row in csv.DictReader(lines)]
+    keys = ("role", "model", *(["actual", "predicted"] if "products" in numbers else []))
+    return [
+        {key: row[key] for key in keys} | {number: float(row[number] or "") for number in numbers}
+        for row in rows
+    ]
+
+
 def read_snapshot(repo: Any, rev: str) -> Snapshot:
     """Return what Git holds at `rev`; empty where the project does not exist yet."""
     from dvc.exceptions import DvcException, NotDvcRepoError
@@ -121,6 +153,12 @@ def read_snapshot(repo: Any, rev: str) -> Snapshot:
                     flat.update({(path, key): v for key, v in flatten(content.get("data", {})).items()})
                     if "error" in content:
                         snapshot.unreadable.append(f"{code(path)} ({type(content['error']).__name__})")
+            for figure, (path, numbers) in FIGURES.items():
+                try:
+                    snapshot.figures[figure] = read_rows(repo, path, numbers)
+                except (KeyError, ValueError) as exc:
+                    snapshot.figures[figure] = []
+                    snapshot.unreadable.append(f"{code(path)} ({type(exc).__name__})")
     except NotDvcRepoError:
         return Snapshot()
     except DvcException as exc:
@@ -292,9 +330,101 @@ def table(headers: str, rows: Sequence[Sequence[str]]) -> str:
     return text + (f"\n\n{plural(len(rows) - end, 'further row')} left out." if len(rows) > end else "")
 
 
+def of_role(rows: list[Row], role: str) -> tuple[str | None, list[Row]]:
+    """Return the name of a role's model, None where there is none, and its rows."""
+    found = [row for row in rows if row["role"] == role]
+    return (found[0]["model"] if found else None), found
+
+
+def confusion_rows(before: list[Row], after: list[Row]) -> list[list[str]]:
+    """Return true category, predicted one, products before, after and change of the cells that differ.
+
+    The largest change comes first. Products are means over repeats; less than 0.05 is no change.
+    """
+    old, new = (
+        {(row["actual"], row["predicted"]): row["products"] for row in side} for side in (before, after)
+    )
+    rows = []
+    for key in old.keys() | new.keys():
+        a, b = old.get(key, 0.0), new.get(key, 0.0)
+        if abs(b - a) >= 0.05:
+            right = " (right)" * (key[0] == key[1])
+            cells = [code(key[0]), code(key[1]) + right, f"{a:.1f}", f"{b:.1f}", f"{b - a:+.1f}"]
+            rows.append((-abs(b - a), key, cells))
+    return [cells for _, _, cells in sorted(rows)]
+
+
+def wrong(rows: list[Row]) -> float:
+    """Return how many products are in a wrong category."""
+    return sum(row["products"] for row in rows if row["actual"] != row["predicted"])
+
+
+def coverage_at(curve: list[Row], error: float) -> float:
+    """Return the largest share of products, the most certain first, with at most this share of errors."""
+    return max((row["coverage"] for row in curve if row["error"] <= error), default=0.0)
+
+
+def risk_rows(before: dict[str, list[Row]], after: dict[str, list[Row]]) -> list[list[str]]:
+    """Return what is told of risk and coverage, before, after and change, if anything of it differs."""
+
+    def told(side: dict[str, list[Row]]) -> dict[str, tuple[float, str]]:
+        decision = side["decision"][0] if side["decision"] else {}
+        target = decision.get("target_error")
+        lines = {
+            f"coverage at {error:.1%} errors": (coverage_at(side["curve"], error), "{:.1%}")
+            for error in ERRORS
+        }
+        if target is not None:
+            lines["threshold for new products"] = (decision["threshold"], "{:.4f}")
+            lines[f"decided automatically, target {target:.1%}"] = (decision["coverage"], "{:.1%}")
+            lines["errors among these"] = (decision["error"], "{:.2%}")
+        return lines
+
+    old, new = told(before), told(after)
+    rows = []
+    for name in dict.fromkeys([*old, *new]):
+        cells = [side[name][1].format(side[name][0]) if name in side else "-" for side in (old, new)]
+        rows.append([name, *cells, "" if cells[0] == cells[1] else "changed"])
+    return rows if any(row[-1] for row in rows) else []
+
+
+def figures(before: dict[str, list[Row]], after: dict[str, list[Row]]) -> list[str]:
+    """Return the figures that changed as folded tables: confusion matrix, risk and coverage of each role."""
+    parts: list[str] = []
+    shown: set[tuple[str | None, str | None]] = set()
+    for role in ROLES:
+        sides = [{name: of_role(rows, role)[1] for name, rows in side.items()} for side in (before, after)]
+        names = [next((rows[0]["model"] for rows in side.values() if rows), None) for side in sides]
+        pair = (names[0], names[1])
+        if pair in shown or pair == (None, None):
+            continue
+        shown.add(pair)
+        models = " to ".join(f"<code>{html.escape(name)}</code>" for name in dict.fromkeys(pair) if name)
+        if None in pair:
+            parts.append(f"The {role} {models} is {'new' if names[0] is None else 'gone'}.")
+            continue
+        old, new = sides
+        if cells := confusion_rows(old["confusion"], new["confusion"]):
+            counts = f"{wrong(old['confusion']):.1f} to {wrong(new['confusion']):.1f} products wrong"
+            title = (
+                f"Confusion matrix of the {role} ({models}): {plural(len(cells), 'cell')} changed, {counts}"
+            )
+            parts.append(folded(title, table("true, predicted, before, after, change", cells)))
+        if lines := risk_rows(old, new):
+            title = f"Risk and coverage of the {role} ({models})"
+            parts.append(folded(title, table("figure, before, after, ", lines)))
+    return parts
+
+
+def folded(summary: str, text: str) -> str:
+    """Return Markdown behind a click; the summary is HTML."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
 def render(base: str, head: str, old: Snapshot, new: Snapshot, note: str = "") -> str:
     """Return the report for the snapshots of the revisions named `base` and `head`."""
     metrics, unchanged = metric_rows(old.metrics, new.metrics)
+    changed = figures(old.figures, new.figures)
     stages = stage_rows(old.stages, new.stages)
     stale = [(code(name), ", ".join(stage.stale)) for name, stage in new.stages.items() if stage.stale]
     beyond = sum(row[-1] in VERDICTS[:2] for row in metrics)
@@ -319,6 +449,7 @@ def render(base: str, head: str, old: Snapshot, new: Snapshot, note: str = "") -
         f"{plural(unchanged, 'metric')} unchanged. Noise is the standard deviation over seeds or folds, "
         "pooled over both revisions: a yardstick for the size of a change, not a test.",
         f"**Unreadable at {code(head)}:** {', '.join(new.unreadable)}." if new.unreadable else "",
+        "\n\n".join(["### Figures that changed", *changed]) if changed else "",
         f"### Params\n\n{table('file, param, before, after', param_rows(old.params, new.params))}",
         "### Stages that changed",
         table("stage, what happened, what changed", [(code(name), *rest) for name, *rest in stages]),

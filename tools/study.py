@@ -6,7 +6,7 @@ or docs/studies/<folder's name>/catalogue.yaml. Its keys override params.yaml.
 The run has a workspace of its own, .studies/<name>/: a Git and DVC repository with a copy of the code, its
 own params.yaml and dvc.lock, and the repository's DVC cache and item cache. So the committed params.yaml,
 dvc.lock and outputs stay as they are, caching works from run to run, and `dvc exp run` works inside it. The
-results go to docs/studies/<name>/: README.md for people, metrics.json for programs.
+results go to docs/studies/<name>/: README.md, figures/ and two cards for people, metrics.json for programs.
 """
 
 import argparse
@@ -267,7 +267,12 @@ def main() -> None:
     results.mkdir(parents=True, exist_ok=True)
     text = json.dumps(collect(workspace), indent=2, ensure_ascii=False)
     (results / "metrics.json").write_text(text + "\n", encoding="utf-8")
-    shutil.copyfile(workspace / "reports" / "tables.md", results / "README.md")
+    title, rest = (workspace / "reports" / "tables.md").read_text(encoding="utf-8").split("\n", 1)
+    draw = (sys.executable, str(ROOT / "tools" / "figures.py"))
+    shown = call(*draw, str(workspace.resolve()), str(results.resolve() / "figures"), cwd=ROOT, capture=True)
+    (results / "README.md").write_text(f"{title}\n\n{shown}\n{rest}", encoding="utf-8")
+    write = (sys.executable, str(ROOT / "tools" / "cards.py"))
+    call(*write, "--folder", str(workspace.resolve()), "--output", str(results.resolve()), cwd=ROOT)
     print(f"results: {results}; report: {workspace / 'reports' / 'index.html'}")
 
 

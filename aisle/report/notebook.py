@@ -1,14 +1,12 @@
 """Show the report's sections in a Jupyter notebook: the same tables and figures, from the same files."""
 
 import base64
-import shlex
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from aisle.catalogue import is_synthetic
-from aisle.params import read_yaml
 from aisle.report.blocks import (
     Block,
     Details,
@@ -19,8 +17,9 @@ from aisle.report.blocks import (
     Section,
     TableBlock,
 )
+from aisle.report.folder import read_folder
 from aisle.report.page import NOTICE
-from aisle.report.results import Results, read_results
+from aisle.report.results import Results
 
 
 def read(folder: str | Path = ".") -> Results:
@@ -39,14 +38,7 @@ def read(folder: str | Path = ".") -> Results:
     from IPython.display import HTML, display
     from plotly.offline import get_plotlyjs
 
-    folder = Path(folder)
-    command = shlex.split(read_yaml(folder / "dvc.yaml")["stages"]["report"]["cmd"])
-    flags = [word for word in command if word.startswith("--")]
-    paths = {
-        flag.removeprefix("--").replace("-", "_"): str(folder / command[command.index(flag) + 1])
-        for flag in flags
-    }
-    results = read_results(paths, read_yaml(folder / "params.yaml"))
+    results = read_folder(folder)
     # Once for all figures, so that they are drawn offline; not through a page's RequireJS, if it has one.
     script = f"(function(define) {{ {get_plotlyjs()} }}).call(window, undefined)"
     notice = f". {NOTICE}" if is_synthetic(results.catalogue) else ""

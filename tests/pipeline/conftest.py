@@ -93,7 +93,7 @@ def copy_tree(path: Path) -> Copy:
         check=True,
     ).stdout
     for name in listed.strip("\0").split("\0"):
-        result = name == "dvc.lock" or (name.startswith("metrics/") and name.endswith(".json"))
+        result = name == "dvc.lock" or (name.startswith("metrics/") and name != "metrics/.gitignore")
         if (ROOT / name).is_file() and not result:
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, path / name)

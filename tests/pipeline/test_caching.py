@@ -47,7 +47,15 @@ def test_fusion_parameter_reruns_the_fusion_and_what_depends_on_it(warm):
     """No encoder, no classifier, no network, no other fusion."""
     warm.edit("params.yaml", "options: {C: 0.1}", "options: {C: 0.3}")
     ran = warm.repro()
-    after = {"fuse@stacking", "explain_fusion@stacking", "evaluate", "champion", "track", "report"}
+    after = {
+        "fuse@stacking",
+        "explain_fusion@stacking",
+        "evaluate",
+        "champion",
+        "review",
+        "track",
+        "report",
+    }
     assert ran[0] == "fuse@stacking" and set(ran) == after and ran[-1] in ("report", "track")
 
 

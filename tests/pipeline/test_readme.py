@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.pipeline
-AFTER_STACKING = {"fuse@stacking", "explain_fusion@stacking", "evaluate", "champion", "track", "report"}
+AFTER_STACKING = {
+    "fuse@stacking",
+    "explain_fusion@stacking",
+    "evaluate",
+    "champion",
+    "review",
+    "track",
+    "report",
+}
 """What a change of that fusion reruns: no encoder and no other model."""
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -122,6 +122,124 @@ def write(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(text)
 
 
+REVIEW = {
+    "confusion": """\
+role,model,actual,predicted,products,catalogue
+floor,bow,cup,cup,20,sample
+floor,bow,cup,<b>|x,3,sample
+champion,both,cup,cup,21.5,sample
+champion,both,cup,lamp,1.5,sample
+champion,both,lamp,lamp,30,sample
+best,both,cup,cup,21.5,sample
+best,both,cup,lamp,1.5,sample
+best,both,lamp,lamp,30,sample
+""",
+    "risk_coverage": """\
+role,model,coverage,error,catalogue
+floor,bow,0.1,0,sample
+floor,bow,1,0.2,sample
+champion,both,0.5,0.001,sample
+champion,both,0.8,0.012,sample
+champion,both,1,0.03,sample
+best,both,0.5,0.001,sample
+best,both,0.8,0.012,sample
+best,both,1,0.03,sample
+""",
+    "decisions": """\
+role,model,protocol,temperature,threshold,target_error,coverage,error,catalogue
+floor,bow,cv,1,inf,0.01,0.1,0,sample
+champion,both,cv,1,0.9,0.01,0.75,0.0098,sample
+best,both,cv,1,0.9,0.01,0.75,0.0098,sample
+""",
+}
+"""The committed tables of stages/review.py."""
+
+
+def review(**edits: tuple[str, str]) -> dict[str, str]:
+    """Return the files, some with a text replaced."""
+    texts = {name: text.replace(*edits.get(name, ("", ""))) for name, text in REVIEW.items()}
+    return {f"metrics/review/{name}.csv": text for name, text in texts.items()}
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a history of committed figures: bare, first, better (the champion's), other (another champion)."""
+    root = tmp_path_factory.mktemp("reviewed")
+    sh("git", "init", "--quiet", "--initial-branch=main", cwd=root)
+    sh(sys.executable, "-m", "dvc", "init", "--quiet", cwd=root)
+    commit(root, "bare", repro=False)
+    write(root, review())
+    commit(root, "first", repro=False)
+    better = {
+        "confusion": ("both,cup,lamp,1.5", "both,cup,lamp,0.25"),
+        "risk_coverage": ("both,0.8,0.012", "both,0.8,0.0095"),
+        "decisions": ("both,cv,1,0.9,0.01,0.75,0.0098", "both,cv,1,0.88,0.01,0.8,0.0095"),
+    }
+    write(root, review(**better))
+    commit(root, "better", repro=False)
+    write(root, {path: text.replace("champion,both", "champion,use") for path, text in review().items()})
+    commit(root, "other", repro=False)
+    return root
+
+
+def test_figures_before_and_after(reviewed: Path) -> None:
+    """The champion is the best too, and told once; the floor has not changed, and is not told."""
+    told = section(report("first", "better", cwd=reviewed), "Figures that changed")
+    title = "Confusion matrix of the champion (<code>both</code>): 1 cell changed, 1.5 to 0.2 products wrong"
+    assert f"<details><summary>{title}</summary>\n\n| true |" in told
+    assert "| `cup` | `lamp` | 1.5 | 0.2 | -1.2 |" in told
+    risk = told.split("Risk and coverage of the champion (<code>both</code>)</summary>")[1]
+    for line in (
+        "| coverage at 0.5% errors | 50.0% | 50.0% | |",
+        "| coverage at 1.0% errors | 50.0% | 80.0% | changed |",
+        "| coverage at 2.0% errors | 80.0% | 80.0% | |",
+        "| coverage at 5.0% errors | 100.0% | 100.0% | |",
+        "| threshold for new products | 0.9000 | 0.8800 | changed |",
+        "| decided automatically, target 1.0% | 75.0% | 80.0% | changed |",
+        "| errors among these | 0.98% | 0.95% | changed |",
+    ):
+        assert line in risk, risk
+    assert told.count("<details>") == told.count("</details>") == 2
+
+
+def test_another_champion_is_compared_with_the_former(reviewed: Path) -> None:
+    told = section(report("better", "other", cwd=reviewed), "Figures that changed")
+    assert "champion (<code>both</code> to <code>use</code>): 1 cell changed, 0.2 to 1.5 products" in told
+    assert "Confusion matrix of the best (<code>both</code>): 1 cell" in told
+
+
+def test_figures_that_did_not_change_are_not_told(reviewed: Path, text: str) -> None:
+    assert "Figures that changed" not in report("first", "first", cwd=reviewed)
+    assert "Figures that changed" not in text  # a repository without them
+
+
+def test_figures_that_are_new_or_gone(reviewed: Path) -> None:
+    told = section(report("bare", "first", cwd=reviewed), "Figures that changed")
+    assert "The champion <code>both</code> is new." in told and "<details>" not in told
+    assert "The floor <code>bow</code> is gone." in report("first", "bare", cwd=reviewed)
+
+
+def test_categories_and_models_are_shown_as_text(reviewed: Path, tmp_path: Path) -> None:
+    """Names come from data: they are neither HTML, nor table cells, nor mentions."""
+    clone = tmp_path / "clone"
+    sh("git", "clone", "--quiet", "--branch=first", str(reviewed), str(clone), cwd=tmp_path)
+    changed = review(confusion=("<b>|x,3", "<b>|x,4"))
+    write(clone, {path: text.replace(",bow,", ",<i>@x,") for path, text in changed.items()})
+    sh("git", "commit", "--quiet", "--all", "--message=names", cwd=clone)
+    told = section(report("first", cwd=clone), "Figures that changed")
+    assert "floor (<code>bow</code> to <code>&lt;i&gt;@x</code>): 1 cell changed" in told
+    assert "| `cup` | `<b>\\|x` | 3.0 | 4.0 | +1.0 |" in told
+
+
+@pytest.mark.parametrize("damage", [("predicted", "guess"), ("both,cup,cup,21.5", "both,cup,cup,many")])
+def test_unreadable_figures_are_named(reviewed: Path, tmp_path: Path, damage: tuple[str, str]) -> None:
+    clone = tmp_path / "clone"
+    sh("git", "clone", "--quiet", "--branch=first", str(reviewed), str(clone), cwd=tmp_path)
+    write(clone, review(confusion=damage))
+    sh("git", "commit", "--quiet", "--all", "--message=broken", cwd=clone)
+    assert "**Unreadable at `HEAD`:** `metrics/review/confusion.csv`" in report("first", cwd=clone)
+
+
 def score(metrics: dict) -> str:
     return SCORE.replace("METRICS", repr(metrics).replace("nan", 'float("nan")'))
 
