@@ -5,10 +5,12 @@ import io
 import itertools
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.browser import example
+from tests.browser.conftest import opener
 
 NEAR = "figure.chart[data-drawn]"
 
@@ -26,8 +28,11 @@ def shown(page, chart):
 
 
 def blank(png):
-    """Whether a picture has no more than a few colours: a background, a grid, an axis."""
-    return len(Image.open(io.BytesIO(png)).convert("RGB").quantize(64).getcolors()) < 8
+    """Whether a picture has neither colours nor much ink: text, grid and axes are grey, and thin."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    coloured = np.ptp(pixels, axis=2) > 40
+    inked = np.abs(pixels - pixels[1, 1]).max(axis=2) > 25
+    return coloured.sum() < 30 and inked.mean() < 0.05
 
 
 def open_map(page):
@@ -79,6 +84,15 @@ def test_every_figure_is_drawn_and_nothing_is_blank_or_too_wide(open_page, width
             wide.append(name)
     assert charts and not empty and not wide
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@LOOKS
+def test_an_empty_figure_would_be_found(browser, tmp_path, width, theme):
+    """The check above would be worth nothing if axes and their names passed for a figure."""
+    path = example.write_empty(tmp_path / "index.html")
+    with opener(browser, path) as make:
+        page = make(width=width, theme=theme)
+        assert blank(shown(page, page.locator("figure.chart")).locator(".plot").screenshot())
 
 
 def test_figures_out_of_sight_are_not_drawn(open_page):
