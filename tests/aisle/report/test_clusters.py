@@ -191,8 +191,9 @@ def test_no_figure_at_all(results):
     assert not any(isinstance(block, FigureBlock | Details) for block in clusters.section(alone).blocks)
 
 
-def test_folded_blocks_are_on_the_page_and_in_the_markdown(section):
-    html = page.html([section], "tiny")
+def test_folded_blocks_are_on_the_page_and_in_the_markdown(results, section):
+    none = pd.DataFrame({"product_id": [], "jpeg": []})
+    html = page.html([section], "tiny", results.products, none)
     assert (
         html.count("<details") == 2
         and 'id="figure-map-guess"' in html
