@@ -12,7 +12,8 @@
   const captionOf = (block) => block.querySelector("figcaption").firstChild.textContent.trim();
 
   // --- figures -----------------------------------------------------------------------------------------------
-  const NARROW = 560; // px: below it, names on axes are wrapped
+  const NARROW = 560; // px: below it, names on axes are shortened
+  const COLUMN = 320; // px: the least for a subplot; those side by side scroll
   const drawn = new Map(); // chart -> its theme
   const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["toImage"] };
 
@@ -34,14 +35,17 @@
     if (width >= NARROW) return figure;
     const layout = { ...figure.layout };
     layout.font = { ...layout.font, size: 11 };
-    for (const axis of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
+    const axes = Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key));
+    const starts = new Set(axes.filter((key) => key[0] === "x").map((key) => layout[key].domain?.[0] ?? 0));
+    if (starts.size > 1) layout.width = starts.size * COLUMN;
+    for (const axis of axes) {
       const text = layout[axis].title?.text;
       if (text) layout[axis] = { ...layout[axis], title: { ...layout[axis].title, text: wrapped(text, 36) } };
     }
     for (const letter of ["x", "y"]) {
       const names = new Map();
       for (const trace of figure.data) {
-        if (trace.type === "sunburst" || !Array.isArray(trace[letter])) continue;
+        if (!Array.isArray(trace[letter])) continue;
         const axis = `${letter}axis${(trace[`${letter}axis`] ?? letter).slice(1)}`;
         if (!names.has(axis)) names.set(axis, new Set());
         trace[letter].forEach((value) => names.get(axis).add(value));
@@ -73,6 +77,7 @@
       const traces = figure.data.map((trace) =>
         isProducts(trace) ? { ...trace, hoverinfo: "none", hovertemplate: null } : trace);
       const layout = { ...figure.layout, template: templates[theme] };
+      if (layout.width > plot.clientWidth) plot.tabIndex = 0; // it scrolls, by keyboard too
       // a finger on a figure scrolls the page
       if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
       Plotly.newPlot(plot, traces, layout, config);
@@ -87,7 +92,12 @@
   function release(chart) {
     const plot = chart.querySelector(".plot");
     if (!drawn.has(chart) || !plot.data.some((trace) => /gl$|3d$|^surface$/.test(trace.type ?? ""))) return;
+    const canvases = [...plot.querySelectorAll("canvas")];
     Plotly.purge(plot);
+    for (const canvas of canvases) {
+      const context = canvas.getContext("webgl") ?? canvas.getContext("webgl2");
+      context?.getExtension("WEBGL_lose_context")?.loseContext(); // else the garbage collector decides when
+    }
     drawn.delete(chart);
     delete chart.dataset.drawn;
   }
@@ -202,7 +212,10 @@
 
   function figureRows(figure) {
     const tables = figure.data.map((trace) => [trace.name ?? "", columns(trace)]);
+    const first = ["product_id", "title", "category", "ids", "labels", "parents", "values", "x", "y", "z"];
+    const rank = (name) => (first.includes(name) ? first.indexOf(name) : first.length);
     const names = [...new Set(tables.flatMap(([, table]) => [...table.keys()]))];
+    names.sort((a, b) => rank(a) - rank(b)); // stable: the others keep their order
     const rows = [["trace", ...names]];
     for (const [name, table] of tables) {
       const length = Math.max(0, ...[...table.values()].map((values) => values.length));

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ PAGES = {
     "real": REPO / ".studies/flipkart1050/reports/index.html",
 }
 """Each test of a page runs on these; the first is made here, of one block of every kind."""
+LOCAL = ("file:", "data:", "blob:")
 QUIET = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -30,11 +32,16 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session", params=PAGES)
-def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def example_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(tmp_path_factory.mktemp("page") / "index.html")
+
+
+@pytest.fixture(params=PAGES)
+def page_file(request: pytest.FixtureRequest, example_file: Path) -> Path:
     path = PAGES[request.param]
     if path is None:
-        return write_page(tmp_path_factory.mktemp("page") / "index.html")
+        return example_file
     if not path.exists():
         pytest.skip(f"{path.relative_to(REPO)} is not there: `dvc repro` or `make study` makes it")
     return path
@@ -43,23 +50,32 @@ def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def open_page(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
     """Return a function that opens the page offline; at the end nothing may have failed or been asked for."""
-    contexts, problems = [], []
+    with opener(browser, page_file) as make:
+        yield make
 
-    def make(width: int = 1440, height: int = 900, theme: str = "light", **options: Any) -> Any:
+
+@pytest.fixture
+def open_example(browser: Any, example_file: Path) -> Iterator[Callable[..., Any]]:
+    """Return the same for the page with a block of every kind, where the content does not matter."""
+    with opener(browser, example_file) as make:
+        yield make
+
+
+@contextmanager
+def opener(browser: Any, path: Path) -> Iterator[Callable[..., Any]]:
+    contexts: list[Any] = []
+    problems: list[str] = []
+
+    def make(width: int = 1440, height: int = 900, theme: str = "light") -> Any:
         context = browser.new_context(
-            offline=True, viewport={"width": width, "height": height}, color_scheme=theme, **options
+            offline=True, viewport={"width": width, "height": height}, color_scheme=theme
         )
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: message.type == "error" and problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                request.url.startswith(("file:", "data:", "blob:")) or problems.append(request.url)
-            ),
-        )
-        page.goto(page_file.as_uri(), wait_until="domcontentloaded")
+        page.on("request", lambda request: request.url.startswith(LOCAL) or problems.append(request.url))
+        page.goto(path.as_uri(), wait_until="domcontentloaded")
         return page
 
     yield make

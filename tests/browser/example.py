@@ -121,6 +121,17 @@ def sections() -> list[Section]:
     return [Section("first", "First section", first), Section("second", "Second section", second)]
 
 
+def write_empty(path: Path) -> Path:
+    """Write a page with a figure that has axes and no values."""
+    import plotly.graph_objects as go
+
+    axis = {"range": [0, 9], "title": "a title"}
+    figure = styled(go.Figure(go.Scatter(x=[], y=[]), layout={"xaxis": axis, "yaxis": axis}))
+    sections = [Section("only", "Only", [FigureBlock("empty", "Empty.", figure)])]
+    path.write_text(page.html(sections, "shop", products(), thumbnails()), encoding="utf-8")
+    return path
+
+
 def write_page(path: Path) -> Path:
     """Write the page."""
     path.write_text(page.html(sections(), LABEL, products(), thumbnails()), encoding="utf-8")

@@ -57,6 +57,11 @@ def results():
         tables={},
         exploration={},
         thumbnails=EMPTY,
+        histories={},
+        grad_cam=EMPTY,
+        shap_words=EMPTY,
+        shap_examples=EMPTY,
+        shap_fusion={},
         cluster_curves={name: curve if values["ari"] else EMPTY for name, values in metrics.items()},
         candidates=EMPTY,
         backbones=EMPTY,
@@ -191,8 +196,9 @@ def test_no_figure_at_all(results):
     assert not any(isinstance(block, FigureBlock | Details) for block in clusters.section(alone).blocks)
 
 
-def test_folded_blocks_are_on_the_page_and_in_the_markdown(section):
-    html = page.html([section], "tiny")
+def test_folded_blocks_are_on_the_page_and_in_the_markdown(results, section):
+    none = pd.DataFrame({"product_id": [], "jpeg": []})
+    html = page.html([section], "tiny", results.products, none)
     assert (
         html.count("<details") == 2
         and 'id="figure-map-guess"' in html
