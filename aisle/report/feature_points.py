@@ -33,9 +33,7 @@ def variance(found: FeatureSet) -> FigureBlock:
     curve = found.curve.iloc[sorted(kept)]
     x, share, total = (curve[name].round(5).tolist() for name in ("component", "variance", "cumulative"))
     at = float(found.curve["cumulative"].iloc[elbow - 1])
-    figure = make_subplots(
-        cols=2, subplot_titles=["Share of each component", "Share of the first components"]
-    )
+    figure = make_subplots(cols=2, subplot_titles=["Each component", "The first ones together"])
     line, dots = {"color": "#0072B2"}, {"color": GREY, "dash": "dot"}
     figure.add_scatter(x=x, y=share, mode="lines", line=line, name="a component", col=1, row=1)
     figure.add_scatter(x=[1, m], y=[1 / m] * 2, mode="lines", line=dots, name="the average one", col=1, row=1)
@@ -53,7 +51,6 @@ def variance(found: FeatureSet) -> FigureBlock:
             col=column,
             row=1,
         )
-    figure.update_xaxes(title="principal component")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     half = int((found.curve["cumulative"] < 0.5).sum()) + 1
     caption = (
@@ -140,7 +137,7 @@ def silhouettes(found: FeatureSet) -> FigureBlock:
     mean = every["silhouette"].mean()
     figure.add_vline(x=round(mean, 4), line={"color": GREY, "dash": "dash", "width": 2})
     figure.update_layout(
-        xaxis_title="silhouette of a product among the categories (dashed: mean)",
+        xaxis_title="silhouette (dashed: mean)",
         yaxis={
             "tickvals": list(ticks.values()),
             "ticktext": list(ticks),

@@ -66,7 +66,7 @@ def used(template: Any) -> set[str]:
         for key, value in node.items():
             if key == "field" and isinstance(value, str):
                 found.add(value)
-            elif key in ("fields", "fold"):
+            elif key in ("fields", "fold", "groupby"):
                 found.update(value)
             elif key == "as":
                 made.update([value] if isinstance(value, str) else value)
@@ -98,6 +98,15 @@ def test_dvc_can_fill_the_template(name, columns):
     filled = VegaRenderer(rows, path, template_dir=str(TEMPLATES), **properties).get_filled_template()
     assert "<DVC_METRIC" not in json.dumps(filled)
     assert filled["data"]["values"][0]["rev"] == "workspace"
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.json")), ids=lambda path: path.stem)
+def test_facets_wrap(path):
+    """Inside `facet` Vega-Lite ignores `columns`: all models would stand in one row, 5,000 pixels wide."""
+    template = json.loads(path.read_text())
+    assert "columns" not in template.get("facet", {})
+    if "field" in template.get("facet", {}):
+        assert template["columns"] in (2, 3)
 
 
 def test_every_template_is_used():

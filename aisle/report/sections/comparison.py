@@ -14,7 +14,7 @@ from aisle.weights import ABSENT, UNTRAINED
 
 STUDIED = ("vgg16", "clip")
 """The two that the study set against each other."""
-SYMBOLS = {"text": "circle", "image": "square", "image+text": "diamond"}
+SYMBOLS = {"text": "circle", "picture": "square", "text and picture": "diamond", "champion": "star"}
 """Shapes, not colours: on this page a colour is a category."""
 COSTS = ("million parameters", "MB", "MB of the official file", "pictures per second")
 """Cells of a backbone that say what it costs; the others say how good it is."""
@@ -114,9 +114,10 @@ def _backbones(rows: list[dict[str, Any]]) -> TableBlock:
     if trained:
         best = trained[0]
         cells = best["cells"]
+        among = "only one" if len(trained) == 1 else f"most accurate of the {len(trained)}"
         caption += (
-            f"{best['backbone']} is the most accurate of the {len(trained)} with pretrained weights and a "
-            f"model ({cells['accuracy']}, {cells['protocol']}, {cells['MB']} MB)."
+            f"{best['backbone']} is the {among} with pretrained weights and a model "
+            f"({cells['accuracy']}, {cells['protocol']}, {cells['MB']} MB)."
         )
     else:
         caption += "none has pretrained weights and a model."
@@ -181,7 +182,13 @@ def _sizes(results: Results) -> FigureBlock:
     table["low"] = [each["cv_accuracy"] - each["cv_accuracy_low"] for each in scores]
     table["high"] = [each["cv_accuracy_high"] - each["cv_accuracy"] for each in scores]
     figure = go.Figure()
-    for kind, rows in table.groupby("modalities", sort=True):
+    table["kind"] = table["modalities"].map(
+        {"image": "picture", "image+text": "text and picture", "text": "text"}
+    )
+    champion = results.metrics["champion"]["champion"]
+    table.loc[table["model"] == champion, "kind"] = "champion"
+    for kind, rows in table.groupby("kind", sort=True):
+        large = kind == "champion"
         figure.add_scatter(
             x=rows["megabytes"].round(3).tolist(),
             y=rows["accuracy"].round(4).tolist(),
@@ -192,18 +199,28 @@ def _sizes(results: Results) -> FigureBlock:
             },
             mode="markers",
             marker={
-                "symbol": SYMBOLS.get(str(kind), "circle"),
-                "size": [16 if role == "champion" else 9 for role in rows["role"]],
-                "color": ["#D55E00" if role == "champion" else "#0072B2" for role in rows["role"]],
+                "symbol": SYMBOLS[str(kind)],
+                "size": 16 if large else 9,
+                "color": "#D55E00" if large else "#0072B2",
             },
             text=rows["title"].tolist(),
             hovertemplate="%{text}<br>%{x} MB, accuracy %{y}<extra></extra>",
-            name={"image": "picture", "image+text": "text and picture"}.get(str(kind), str(kind)),
+            name=str(kind),
         )
     front = table.sort_values(["megabytes", "accuracy"], ascending=[True, False], kind="stable")
     front = front[front["accuracy"] > front["accuracy"].cummax().shift(fill_value=-1)]
-    for megabytes, accuracy, title in front[["megabytes", "accuracy", "title"]].itertuples(index=False):
-        figure.add_annotation(x=math.log10(megabytes), y=accuracy, text=title, showarrow=False, yshift=16)
+    # names right of their points in the left half, else left, so that none leaves the figure
+    middle = (math.log10(table["megabytes"].min()) + math.log10(table["megabytes"].max())) / 2
+    for megabytes, accuracy, name in front[["megabytes", "accuracy", "model"]].itertuples(index=False):
+        right = math.log10(megabytes) < middle
+        figure.add_annotation(
+            x=math.log10(megabytes),
+            y=accuracy,
+            text=name,
+            showarrow=False,
+            xanchor="left" if right else "right",
+            xshift=12 if right else -12,
+        )
     figure.update_layout(
         xaxis={"title": "size of the package, MB (10^6 bytes, logarithmic)", "type": "log"},
         yaxis_title=f"accuracy, cross-validated, {results.confidence:.0%} interval",
@@ -214,7 +231,6 @@ def _sizes(results: Results) -> FigureBlock:
             index=False
         )
     }
-    champion = results.metrics["champion"]["champion"]
     largest = str(table.sort_values("megabytes", kind="stable")["model"].iloc[-1])
     caption = (
         f"The champion (large mark) is {told[champion]}; the largest package is {told[largest]}. "

@@ -172,14 +172,15 @@ def test_vgg16_is_not_set_against_clip_where_one_has_learned_nothing(make, label
     assert "higher" not in against.caption
     said = {"untrained": "Random weights", "not available": "Weights are not available"}[label]
     assert said in against.caption and "clip" in against.caption
-    assert "vgg16 is the most accurate of the 1" in all_of_them.caption
+    assert "vgg16 is the only one with pretrained weights" in all_of_them.caption
 
 
 def test_accuracy_against_size(make):
     block = next(block for block in comparison.section(make()).blocks if isinstance(block, FigureBlock))
-    picture, text = block.figure.data
+    text, picture = block.figure.data
+    assert (text.name, picture.name) == ("champion", "picture")
     assert text.x == (0.5,) and text.y == (0.88,) and list(text.error_y.array) == [0.02]
     assert list(picture.text) == ["CLIP probe", "VGG16 head"]
     assert picture.marker.symbol != text.marker.symbol
-    assert [note.text for note in block.figure.layout.annotations] == ["Floor"]  # smallest and best
+    assert [note.text for note in block.figure.layout.annotations] == ["floor"]  # smallest and best
     assert "Floor: 0.880 with 0.5 MB" in block.caption and "CLIP probe: 0.850 with 350.0 MB" in block.caption
