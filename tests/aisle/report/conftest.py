@@ -176,12 +176,12 @@ def make_results(jpeg):
             **{"catalogue": "small", "metrics": metrics, "floor": "floor", "confidence": 0.95},
             **{"target_error": 0.01, "products": PRODUCTS, "rejects": nothing, "text_statistics": nothing},
             **{"clusters": {}, "cluster_tables": {}, "label_issues": nothing, "tables": evaluation(names)},
-            **{"thumbnails": pd.DataFrame({"product_id": ["p0", "p3"], "jpeg": [jpeg, jpeg]})},
+            **{"thumbnails": pd.DataFrame({"product_id": ["p0", "p1", "p3"], "jpeg": [jpeg] * 3})},
             **{"histories": {}, "grad_cam": nothing, "shap_words": nothing, "shap_examples": nothing},
             **{"shap_fusion": {}, "candidates": CANDIDATES[CANDIDATES["model"].isin(names)]},
         }
-        fields = Results.__dataclass_fields__
-        return Results(**{key: value for key, value in (made | given).items() if key in fields})
+        unused = dict.fromkeys(Results.__dataclass_fields__)  # of other sections
+        return Results(**unused | made | given)
 
     return make
 
