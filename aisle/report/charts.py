@@ -42,7 +42,9 @@ def legend_above(figure: "Figure", height: int) -> "Figure":
     """
     names = [trace.name for trace in figure.data if trace.showlegend is not False and trace.name]
     lines = sum(1 + name.count("<br>") for name in names) if len(names) > 1 else 0
-    figure.for_each_xaxis(lambda each: each.update(title=wrapped(each.title.text or "", 36)))
+    figure.for_each_xaxis(
+        lambda each: each.update(title=wrapped((each.title.text or "").replace("<br>", " "), 28))
+    )
     styled(figure, height + 20 * lines)
     legend = {"orientation": "v", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "tracegroupgap": 0}
     return figure.update_layout(legend=legend, margin={"t": 45 + 20 * lines})

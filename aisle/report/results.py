@@ -51,8 +51,6 @@ class Results:
         See `aisle.report.backbones.read`.
     backbone_models
         Name of each model on pictures alone to its entry of `weights`.
-    thumbnails
-        product_id, jpeg: a small picture of each product that has one.
     histories
         Neural model to the epochs of its hold-out fits, with a column `seed` (-1: it has none).
     grad_cam

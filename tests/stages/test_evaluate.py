@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 from statsmodels.stats.multitest import multipletests
 
-from aisle import calibration, evaluation, metrics, predictions, tables
+from aisle import by_product, calibration, evaluation, metrics, predictions, tables
 from stages import evaluate
 
 MODELS = (
@@ -151,8 +151,11 @@ def read(built, name):
 
 def test_the_folder_holds_these_tables_and_each_names_the_catalogue(built):
     paths = sorted((built.root / "reports/evaluation").iterdir())
-    assert [path.name for path in paths] == sorted(f"{name}.csv" for name in TABLES)
+    assert [path.name for path in paths] == sorted([*(f"{name}.csv" for name in TABLES), "products.parquet"])
     for path in paths:
+        if path.suffix == ".parquet":
+            assert tables.read(path).attrs["catalogue"] == "tiny"
+            continue
         table = pd.read_csv(path)
         assert list(table)[-1] == "catalogue" and set(table["catalogue"]) <= {"tiny"}
 
@@ -212,6 +215,47 @@ def test_decisions_for_new_products(built, models, found):
         assert wrong[certain].sum() <= 0.01 * certain.sum()
 
 
+@pytest.mark.parametrize("name", ["text_floor", "late_fusion"])
+def test_what_each_model_says_of_each_product(built, models, name):
+    table = tables.read(built.root / "reports/evaluation/products.parquet")
+    assert table.groupby("model", observed=True).size().to_dict() == dict.fromkeys(MODELS, 60)
+    mine = table[table["model"] == name].set_index("product_id")
+    cv = prepared(models, name, built).decided.query("protocol == 'cv'")
+    names = predictions.categories(cv)
+    mean = cv.groupby("product_id")[[f"p_{each}" for each in names]].mean()
+    ranked = np.sort(mean.to_numpy(), axis=1)[:, ::-1]
+    assert list(mine.index) == list(mean.index)
+    for place, column in enumerate(("predicted", "second", "third")):
+        probability = mine[f"{column}_probability"].to_numpy()
+        np.testing.assert_allclose(probability, ranked[:, place], atol=1e-4)
+        said = [mean.loc[key, f"p_{category}"] for key, category in mine[column].items()]
+        np.testing.assert_allclose(said, ranked[:, place], atol=1e-9)
+    _, true, predicted = rows(models[name], "cv")
+    ids = rows(models[name], "cv")[0]["product_id"].to_numpy()
+    right = pd.Series(true == predicted).groupby(ids).mean()
+    assert mine["right_share"].to_dict() == right.to_dict()
+    assert dict(zip(ids, true, strict=True)) == mine["category"].to_dict()
+
+
+def test_products_of_two_categories_weights_and_missing_input(models):
+    table = models["descriptors"].query("protocol == 'cv' and inner_fold == -1").drop(columns="p_Mugs")
+    keys = table["product_id"].unique()
+    table = table.assign(
+        seed=-1,
+        wrong=table["product_id"] != keys[0],
+        available=table["product_id"] != keys[1],
+        weight_text=np.where(table["product_id"] == keys[1], np.nan, 0.25),
+        p_Clocks=0.75,
+        p_Lamps=0.25,
+    )
+    found = by_product.summary(table).set_index("product_id")
+    assert found["third"].isna().all() and found["third_probability"].isna().all()
+    assert set(found["predicted"]) == {"Clocks"} and set(found["second_probability"]) == {0.25}
+    assert found.index[found["right_share"] == 1].tolist() == [keys[0]]
+    assert found.index[~found["available"]].tolist() == [keys[1]]
+    assert found.index[found["weight_text"].isna()].tolist() == [keys[1]]
+
+
 @pytest.fixture(scope="module")
 def run(built, models):
     """Return a function that runs the stage's `run` on models by name, each of seeds."""
@@ -265,7 +309,7 @@ def test_a_model_of_the_hold_out_alone(run, models):
     scores, _, made = run(slow={-1: table[table["protocol"] == "holdout"]})
     assert not [key for key in scores["slow"] if key.startswith("cv_")]
     assert "holdout_accuracy" in scores["slow"] and "holdout_mcnemar_p" in scores["slow"]
-    for name in ("folds", "confusion", "reliability", "risk_coverage"):
+    for name in ("folds", "confusion", "reliability", "risk_coverage", "products"):
         assert "slow" not in set(made[name]["model"]), name
     assert set(made["per_class"].query("model == 'slow'")["protocol"]) == {"holdout"}
     assert made["decisions"].set_index("model").loc["slow", "protocol"] == "holdout"
@@ -277,7 +321,7 @@ def test_a_model_without_its_weights_is_listed_and_has_no_score(run, models):
     assert scores["lost"] == {"weights": "not available"}
     listed = made["models"].set_index("model").loc["lost"]
     assert (listed["title"], listed["weights"], listed["modalities"]) == ("Lost", "not available", "image")
-    for name in set(TABLES) - {"models"}:
+    for name in {*TABLES, "products"} - {"models"}:
         assert "lost" not in set(made[name]["model"]), name
 
 
@@ -310,6 +354,8 @@ def test_the_same_bytes_again(built, tmp_path):
     for name in TABLES:
         old = built.root / f"reports/evaluation/{name}.csv"
         assert (tmp_path / f"evaluation/{name}.csv").read_bytes() == old.read_bytes(), name
+    again = (tmp_path / "evaluation/products.parquet").read_bytes()
+    assert again == (built.root / "reports/evaluation/products.parquet").read_bytes()
 
 
 @pytest.mark.parametrize(

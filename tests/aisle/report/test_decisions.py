@@ -1,0 +1,55 @@
+"""The section of decisions: the chosen threshold, calibration, and the products for a person."""
+
+import dataclasses
+
+from aisle.report.blocks import Paragraph, PicturesBlock, TableBlock
+from aisle.report.sections import decisions
+
+
+def test_the_chosen_threshold_is_a_point_with_what_was_obtained(make_results, named):
+    block = named(decisions.section(make_results()), "risk-coverage")
+    assert "Fusion: at most 1.0% errors allowed, 60.0% of the products need no person" in block.caption
+    assert "3.00% of these are wrong, 95% interval 2.00% to 4.00%" in block.caption
+    points = [trace for trace in block.figure.data if trace.mode == "markers"]
+    assert len(points) == 3 and [(list(point.x), list(point.y)) for point in points] == [([0.6], [0.03])] * 3
+    # the first 5 % of the products do not set the scale
+    assert block.figure.layout.yaxis.range[1] < 0.25
+
+
+def test_a_model_that_may_decide_nothing_has_no_threshold(make_results):
+    tables = [block for block in decisions.section(make_results()).blocks if isinstance(block, TableBlock)]
+    rows = tables[0].frame.set_index("model")
+    assert rows["threshold for new products"].to_dict() == {
+        "Fusion": "0.700",
+        "Floor": "0.700",
+        "Picture model": "none: all to a person",
+    }
+
+
+def test_all_models_are_folded_away(make_results, flat):
+    section = decisions.section(make_results())
+    captions = [block.caption for block in flat(section) if isinstance(block, TableBlock)]
+    assert "At most 1.0% errors allowed: 3 models" in captions
+    assert "At most 1.0% errors allowed: 4 models" in captions
+
+
+def test_reliability_has_the_bins_of_both_states(make_results, named):
+    block = named(decisions.section(make_results()), "reliability")
+    assert [trace.name for trace in block.figure.data] == ["perfect", "as predicted", "calibrated"]
+    assert list(block.figure.data[2].x) == [0.9] and list(block.figure.data[2].y) == [0.8]
+
+
+def test_products_for_a_person_have_pictures_and_a_table(make_results, named):
+    section = decisions.section(make_results())
+    block = named(section, "review")
+    assert isinstance(block, PicturesBlock)
+    assert block.caption.startswith("2 products (33.3%) are to be sent to a person by Fusion")
+    assert block.pictures[0].text == ["Product 3", "Mugs?", "40% certain"]
+    assert any(getattr(each, "caption", "") == "The least certain 2 of 2" for each in section.blocks)
+
+
+def test_nobody_has_to_look(make_results):
+    results = make_results()
+    none = results.tables | {"review": results.tables["review"].head(0)}
+    blocks = decisions.section(dataclasses.replace(results, tables=none)).blocks
+    assert any(isinstance(each, Paragraph) and each.text.startswith("No product") for each in blocks)
