@@ -1,0 +1,178 @@
+"""compose.yaml without a Docker engine: its schema, its promises, and each service's command as it stands."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from ruamel.yaml import YAML
+
+REPO = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+PORTS = {"report": ("REPORT_PORT", 8080), "mlflow": ("MLFLOW_PORT", 5006), "jupyter": ("JUPYTER_PORT", 8886)}
+SECONDS = 120
+VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
+
+
+def interpolated(value, environment):
+    """Return a value of compose.yaml with `${NAME:-default}` replaced as Compose does, unset or empty."""
+    if isinstance(value, dict):
+        return {key: interpolated(item, environment) for key, item in value.items()}
+    if isinstance(value, list):
+        return [interpolated(item, environment) for item in value]
+    if not isinstance(value, str):
+        return value
+    text = VARIABLE.sub(lambda found: environment.get(found[1]) or found[2], value)
+    assert "$" not in text, f"only ${{NAME:-default}} is understood here: {value}"
+    return text
+
+
+def services(**environment):
+    content = YAML(typ="safe").load(REPO / "compose.yaml")
+    return interpolated(content["services"], environment)
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (["check-jsonschema", "--builtin-schema", "vendor.compose-spec"], "compose.yaml"),
+        (["hadolint", "--no-color"], "docker/Dockerfile"),
+    ],
+)
+def test_schema_and_linter(command, file, tmp_path):
+    """Both pass; and both would not if the file were wrong."""
+    done = subprocess.run([BIN / command[0], *command[1:], REPO / file], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (REPO / file).read_text(encoding="utf-8")
+    wrong = tmp_path / Path(file).name
+    wrong.write_text(text.replace("working_dir", "workdir").replace("--no-cache-dir ", ""), encoding="utf-8")
+    done = subprocess.run([BIN / command[0], *command[1:], wrong], capture_output=True, text=True)
+    assert done.returncode == 1 and ("workdir" in done.stdout or "DL3042" in done.stdout), done.stdout
+
+
+def test_ports_of_the_issue_are_open_to_this_machine_alone():
+    found = {name: each["ports"] for name, each in services().items()}
+    assert found == {name: [f"127.0.0.1:{port}:{port}"] for name, (_, port) in PORTS.items()}
+
+
+def test_no_service_is_root_and_each_is_confined():
+    for each in services().values():
+        assert each["user"] == "1000:1000" and each["read_only"] and each["cap_drop"] == ["ALL"]
+        assert each["security_opt"] == ["no-new-privileges:true"]
+    report, mlflow, jupyter = (services()[name]["volumes"] for name in ("report", "mlflow", "jupyter"))
+    assert report == ["./reports:/aisle/reports:ro"]
+    assert jupyter[0] == "./:/aisle:ro"
+    assert interpolated("./:${PWD:-/aisle}", {"PWD": "/home/me/aisle"}) == "./:/home/me/aisle"
+    assert mlflow == ["./:/aisle"]
+
+
+def test_targets_are_stages_of_the_dockerfile_that_end_as_no_root():
+    text = (REPO / "docker/Dockerfile").read_text(encoding="utf-8")
+    stages = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL))
+    for name, each in services().items():
+        assert each["build"] == {"context": ".", "dockerfile": "docker/Dockerfile", "target": name}
+        assert re.findall(r"^USER (.*)$", stages[name], re.MULTILINE) == ["1000:1000"]
+    assert re.search(r"^FROM python:3\.11\.\d+-slim-\w+ AS base$", text, re.MULTILINE)
+    for name in re.findall(r"^COPY (.*) /build/$", text, re.MULTILINE):
+        listed = (REPO / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        assert all(f"!{file}" in listed and (REPO / file).is_file() for file in name.split())
+
+
+def test_what_the_commands_run_is_pinned():
+    """The images are made of requirements.txt: the programs are in it."""
+    pins = (REPO / "requirements.txt").read_text(encoding="utf-8")
+    for package in ("mlflow", "jupyterlab"):
+        assert re.search(rf"^{package}==\S+$", pins, re.MULTILINE), package
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return a function that starts a service in a folder like the repository's; it ends after the test."""
+    started = []
+    for name in ("reports", "notebooks", "home"):
+        (tmp_path / name).mkdir()
+    if os.geteuid() == 0:  # Jupyter refuses root. In the container it is not; here it may be.
+        (tmp_path / "home/jupyter_config.json").write_text('{"ServerApp": {"allow_root": true}}')
+    (tmp_path / "reports/index.html").write_text("<title>the report</title>")
+
+    def begin(name):
+        port = free_port()
+        each = services(**{PORTS[name][0]: str(port)})[name]
+        home = tmp_path / "home"
+        environment = os.environ | {
+            "HOME": str(home),
+            "JUPYTER_CONFIG_DIR": str(home),
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        }
+        environment |= each.get("environment", {})
+        log = (tmp_path / "log").open("w")
+        process = subprocess.Popen(
+            each["command"], cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        started.append(process)
+        kind, *check = each["healthcheck"]["test"]
+        assert kind == "CMD"
+        end = time.monotonic() + SECONDS
+        while True:
+            healthy = subprocess.run(check, env=environment, capture_output=True, text=True).returncode == 0
+            if healthy:
+                return f"http://127.0.0.1:{port}", tmp_path
+            assert process.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()[-2000:]
+            time.sleep(0.5)
+
+    yield begin
+    for process in started:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(timeout=20)
+                break
+
+
+def get(url):
+    with urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_report(start):
+    address, root = start("report")
+    assert "the report" in get(f"{address}/")
+    (root / "reports/index.html").unlink()
+    check = services(REPORT_PORT=address.rsplit(":", 1)[1])["report"]["healthcheck"]["test"][1:]
+    done = subprocess.run([sys.executable, *check[1:]], capture_output=True, text=True)
+    assert done.returncode == 1 and "404" in done.stderr  # without a report it is not healthy
+
+
+def test_mlflow(start):
+    """It makes its tables in a folder that has none, and answers."""
+    address, root = start("mlflow")
+    assert "MLflow" in get(f"{address}/")
+    assert (root / "mlflow.db").is_file()
+    found = get(f"{address}/ajax-api/2.0/mlflow/experiments/get?experiment_id=0")
+    assert '"name": "Default"' in found
+
+
+def test_jupyter(start):
+    """It answers, and shows nothing to those who have no token."""
+    address, root = start("jupyter")
+    assert '"version"' in get(f"{address}/api")
+    with pytest.raises(urllib.error.HTTPError) as error:
+        get(f"{address}/api/contents")
+    assert error.value.code == 403
+    token = re.search(r"token=(\w+)", (root / "log").read_text())
+    assert token
+    assert '"notebooks"' in get(f"{address}/api/contents?token={token[1]}")
