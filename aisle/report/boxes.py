@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aisle.report.blocks import FigureBlock
-from aisle.report.labels import wrapped
+from aisle.report.labels import label
 from aisle.report.style import colours, styled
 
 KEY = "Box: quartiles and median; whiskers: 5 % and 95 % of the products."
@@ -60,7 +60,7 @@ def boxes(
     traces = [
         go.Box(
             orientation="h",
-            y=[wrapped(row.category)],
+            y=[label(row.category)],
             name=row.category,
             q1=[row.q1],
             median=[row.median],
@@ -74,5 +74,5 @@ def boxes(
     ]
     log = log and each["low"].gt(0).all()
     layout = {"xaxis": {"title": axis, "type": "log" if log else "linear"}}
-    figure = styled(go.Figure(traces, layout=layout), 130 + 38 * len(traces))
+    figure = styled(go.Figure(traces, layout=layout), 130 + 42 * len(traces))
     return FigureBlock(name, f"{caption} {KEY}", figure)

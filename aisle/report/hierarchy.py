@@ -1,8 +1,15 @@
 """Sunbursts of trees that may have any number of nodes: the largest are drawn, the rest as one each."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from aisle.report.labels import label
+from aisle.report.style import styled
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 ROOT = ""
 
@@ -37,11 +44,21 @@ def pruned(nodes: pd.DataFrame, limit: int) -> pd.DataFrame:
     return pd.concat([kept, others.drop(columns="n")], ignore_index=True)
 
 
-def sunburst(nodes: pd.DataFrame, maxdepth: int, **marker: object) -> object:
-    """Return Plotly's trace of a tree from `pruned`; `marker` is passed on."""
+def sunburst(nodes: pd.DataFrame, maxdepth: int, colours: Sequence[str]) -> "Figure":
+    """Return the figure of a tree from `pruned`.
+
+    Parameters
+    ----------
+    nodes
+        path, parent, segment, count.
+    maxdepth
+        Levels that are seen at once; selecting a segment shows those below it.
+    colours
+        Of the nodes.
+    """
     import plotly.graph_objects as go
 
-    return go.Sunburst(
+    trace = go.Sunburst(
         ids=nodes["path"],
         labels=nodes["segment"].map(lambda text: label(text, 24)),
         parents=nodes["parent"],
@@ -49,6 +66,9 @@ def sunburst(nodes: pd.DataFrame, maxdepth: int, **marker: object) -> object:
         branchvalues="total",
         maxdepth=maxdepth,
         insidetextorientation="radial",
-        hovertemplate="%{id}<br>%{value:,}, %{percentParent:.1%} of %{parent}<extra></extra>",
-        marker=marker,
+        customdata=nodes["path"].map(lambda text: label(text.strip(), 120)),
+        hovertemplate="%{customdata}<br>%{value:,}, %{percentParent:.1%} of %{parent}<extra></extra>",
+        marker={"colors": list(colours)},
     )
+    # what would be too small to read is left to the label under the pointer
+    return styled(go.Figure(trace, layout={"uniformtext": {"minsize": 9, "mode": "hide"}}), 480)

@@ -1,6 +1,4 @@
-"""Text of the catalogue as labels in figures: short, on several lines, and never taken for markup."""
-
-import textwrap
+"""Text of the catalogue as labels in figures: short, and never taken for markup."""
 
 
 def cut(text: str, length: int) -> str:
@@ -11,8 +9,3 @@ def cut(text: str, length: int) -> str:
 def label(text: str, length: int = 40) -> str:
     """Return text cut to `length` characters for a figure; Plotly would take `<` for a tag."""
     return cut(text, length).replace("<", "&lt;").replace(">", "&gt;")
-
-
-def wrapped(text: str, width: int = 16) -> str:
-    """Return text on lines of about `width` characters, so that a phone has room beside it."""
-    return "<br>".join(textwrap.wrap(label(text), width)) or " "

@@ -43,11 +43,9 @@ def test_grey_pictures_too():
 def test_pictures_beside_each_other_are_each_in_the_middle_of_a_square():
     both = Image.open(io.BytesIO(thumbnails.beside([solid(20, 40, "red"), solid(40, 10, "blue")], 90)))
     assert both.size == (40 + 8 + 40, 40)
-    near = {
-        place: both.getpixel(place) for place in [(20, 1), (20, 38), (68, 20), (3, 20), (44, 20), (68, 3)]
-    }
-    assert [int(np.argmax(near[place])) for place in [(20, 1), (20, 38), (68, 20)]] == [0, 0, 2]
-    assert all(min(near[place]) > 240 for place in [(3, 20), (44, 20), (68, 3)])
+    inked, white = [(20, 1), (20, 38), (68, 20)], [(3, 20), (44, 20), (68, 3)]
+    assert [int(np.argmax(both.getpixel(place))) for place in inked] == [0, 0, 2]
+    assert all(min(both.getpixel(place)) > 240 for place in white)
     assert Image.open(io.BytesIO(thumbnails.beside([solid(30, 10, "red")], 90))).size == (30, 30)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Section, TableBlock
 from aisle.report.boxes import boxes, medians
 from aisle.report.hierarchy import pruned, sunburst
-from aisle.report.labels import cut, label, wrapped
+from aisle.report.labels import cut, label
 from aisle.report.results import Results
 from aisle.report.style import colours, styled
 
@@ -88,14 +88,12 @@ def _categories(results: Results) -> FigureBlock:
         else f"{len(sizes)} categories; the smallest, {sizes.idxmin()}, has {smallest:,} products, the "
         f"largest, {sizes.idxmax()}, {largest:,}: {largest / smallest:.1f} times as many."
     )
-    names = [wrapped(str(name)) for name in sizes.index]
+    names = [label(str(name)) for name in sizes.index]
     figure = _bars(names, list(sizes), "products", list(colour.values()))
-    return FigureBlock("categories", caption, figure.update_layout(height=120 + 36 * len(names)))
+    return FigureBlock("categories", caption, figure.update_layout(height=120 + 42 * len(names)))
 
 
 def _tree(results: Results) -> FigureBlock:
-    import plotly.graph_objects as go
-
     tree = results.exploration["category_tree"]
     nodes = pruned(tree, NODES)
     colour = colours(list(results.products["category"].unique()))
@@ -113,7 +111,7 @@ def _tree(results: Results) -> FigureBlock:
         f"product, and {deepest:,} products reach the deepest level. Select a segment to look into it"
     )
     caption += "." if len(nodes) == len(tree) else f"; small nodes stand together, {NODES} have their own."
-    return FigureBlock("category-tree", caption, styled(go.Figure(sunburst(nodes, 3, colors=shown)), 560))
+    return FigureBlock("category-tree", caption, sunburst(nodes, 3, shown))
 
 
 def _prices(results: Results) -> list[FigureBlock]:
@@ -134,7 +132,7 @@ def _brands(results: Results) -> FigureBlock | Paragraph:
     caption = (
         f"{len(brands):,} brands are named by {first['total']:,} products; the most frequent, "
         f"{first['brand']}, by {first['count']:,}. The {len(top)} shown make up {top['share'].sum():.1%}; "
-        f"{brands['count'].eq(1).sum():,} brands have a single product."
+        f"brands with a single product: {brands['count'].eq(1).sum():,}."
     )
     return FigureBlock(
         "brands", caption, _bars([label(name, 24) for name in top["brand"]], list(top["count"]), "products")
@@ -204,7 +202,6 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 
 def _sunburst_of_values(keys: pd.DataFrame, values: pd.DataFrame) -> "Figure":
     """Return keys, inside, and their values; what is rare stands together."""
-    import plotly.graph_objects as go
     from plotly.colors import sample_colorscale
 
     top = keys.head(KEYS)
@@ -240,7 +237,7 @@ def _sunburst_of_values(keys: pd.DataFrame, values: pd.DataFrame) -> "Figure":
         NEUTRAL if is_key else shade if share else GREY
         for is_key, share, shade in zip(first, nodes["share"], shades, strict=True)
     ]
-    return styled(go.Figure(sunburst(nodes, 2, colors=shown)), 560)
+    return sunburst(nodes, 2, shown)
 
 
 def _refused(results: Results) -> TableBlock | Paragraph:

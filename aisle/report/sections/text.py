@@ -61,8 +61,7 @@ def _steps(results: Results) -> TableBlock | Paragraph:
         return Paragraph("No product has a text that has words left after preprocessing.")
     table = pd.DataFrame(
         {
-            "form": steps["form"],
-            "what was done": steps["form"].map(STEPS),
+            "form": steps["form"] + ": " + steps["form"].map(STEPS),
             "words": steps["words"],
             "text": steps["text"].map(lambda text: cut(text, 600)),
         }
@@ -201,7 +200,7 @@ def _against(results: Results) -> FigureBlock:
     order = np.argsort(-gain, kind="stable")
     up = [frequent["term"].iloc[i] for i in order[:3] if gain[i] > 0]
     down = [frequent["term"].iloc[i] for i in order[::-1][:3] if gain[i] < 0]
-    named = {*up, *down, *terms["term"].head(5)}
+    named = {*up, *down, *terms["term"].head(2)}
     points = go.Scatter(
         x=terms["count"],
         y=terms["tfidf"].round(6),
