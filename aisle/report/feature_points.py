@@ -33,7 +33,7 @@ def variance(found: FeatureSet) -> FigureBlock:
     curve = found.curve.iloc[sorted(kept)]
     x, share, total = (curve[name].round(5).tolist() for name in ("component", "variance", "cumulative"))
     at = float(found.curve["cumulative"].iloc[elbow - 1])
-    figure = make_subplots(cols=2, subplot_titles=["Each component", "The first ones together"])
+    figure = make_subplots(cols=2)
     line, dots = {"color": "#0072B2"}, {"color": GREY, "dash": "dot"}
     figure.add_scatter(x=x, y=share, mode="lines", line=line, name="a component", col=1, row=1)
     figure.add_scatter(x=[1, m], y=[1 / m] * 2, mode="lines", line=dots, name="the average one", col=1, row=1)
@@ -52,6 +52,7 @@ def variance(found: FeatureSet) -> FigureBlock:
             row=1,
         )
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    figure.update_layout(xaxis_title="each component", xaxis2_title="the first ones together")
     half = int((found.curve["cumulative"] < 0.5).sum()) + 1
     caption = (
         f"the elbow is at {elbow:,} of {m:,} components, which explain {at:.0%} of the variance; "
@@ -66,8 +67,7 @@ def maps(found: FeatureSet) -> FigureBlock:
 
     points, note = sampled(found.points)
     matched = found.matched
-    titles = ["By category", "By cluster"]
-    figure = make_subplots(cols=2, subplot_titles=titles, horizontal_spacing=0.02)
+    figure = make_subplots(cols=2, horizontal_spacing=0.02)
 
     def draw(rows: pd.DataFrame, column: int, name: str, category: str | None) -> None:
         figure.add_scatter(
@@ -94,9 +94,11 @@ def maps(found: FeatureSet) -> FigureBlock:
         draw(rows, 1, str(category), str(category))
     for cluster, rows in points.groupby("cluster"):
         draw(rows, 2, f"cluster {cluster}", matched.get(int(str(cluster))))
-    figure.update_xaxes(visible=False, matches="x")
+    figure.update_xaxes(matches="x", showticklabels=False, showgrid=False, zeroline=False, ticks="")
     figure.update_yaxes(visible=False, matches="y")
-    figure.update_layout(legend={"itemsizing": "constant"})
+    figure.update_layout(
+        xaxis_title="by category", xaxis2_title="by cluster", legend={"itemsizing": "constant"}
+    )
     caption = (
         f"t-SNE of {len(found.points):,} products (first seed) by category and by cluster; a cluster has the "
         "colour of the category that most of its products agree with, one to one: ARI over all seeds "
@@ -138,6 +140,7 @@ def silhouettes(found: FeatureSet) -> FigureBlock:
     figure.add_vline(x=round(mean, 4), line={"color": GREY, "dash": "dash", "width": 2})
     figure.update_layout(
         xaxis_title="silhouette (dashed: mean)",
+        hovermode="y",  # a product is where its line is, not only at the line's end
         yaxis={
             "tickvals": list(ticks.values()),
             "ticktext": list(ticks),

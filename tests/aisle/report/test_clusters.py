@@ -133,6 +133,8 @@ def test_the_map_stands_twice_and_a_cluster_has_its_category_s_colour(blocks):
     traces = blocks["map"].figure.data
     assert [trace.name for trace in traces] == ["A", "B", "cluster 0", "cluster 1"]
     assert [trace.xaxis for trace in traces] == ["x", "x", "x2", "x2"]
+    layout = blocks["map"].figure.layout
+    assert (layout.xaxis.title.text, layout.xaxis2.title.text) == ("by category", "by cluster")
     left_a, left_b, zero, one = traces
     assert (zero.marker.color, one.marker.color) == (left_b.marker.color, left_a.marker.color)
     assert (zero.legendgroup, one.legendgroup) == ("B", "A")  # the legend switches both
