@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,11 @@ class Model:
     def rows(self, protocol: str) -> pd.DataFrame:
         """Return the test rows of one protocol."""
         return self.test[self.test["protocol"] == protocol]
+
+    @cached_property
+    def fold_accuracy(self) -> pd.Series:
+        """Cross-validated accuracy of each repeat and fold, mean over the seeds."""
+        return metrics.fold_scores(self.rows("cv")).groupby(["repeat", "fold"])["accuracy"].mean()
 
 
 def prepare(
@@ -216,10 +222,7 @@ def missing_scores(models: dict[str, Model]) -> dict[str, dict[str, float]]:
 
 def fold_gain(model: Model, reference: Model, confidence: float) -> dict[str, float]:
     """Return the Nadeau-Bengio corrected test of two models' cross-validated accuracies."""
-    mine, theirs = (
-        metrics.fold_scores(each.rows("cv")).groupby(["repeat", "fold"])["accuracy"].mean()
-        for each in (model, reference)
-    )
+    mine, theirs = model.fold_accuracy, reference.fold_accuracy
     n_splits = mine.index.get_level_values("fold").nunique()
     return metrics.corrected_t_test((mine - theirs).to_numpy(), 1 / (n_splits - 1), confidence)
 

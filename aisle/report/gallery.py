@@ -11,8 +11,10 @@ NO_PICTURE = (
     b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96" viewBox="0 0 96 96">'
     b'<rect x="1" y="1" width="94" height="94" fill="none" stroke="#8a8a8a" stroke-dasharray="4"/>'
     b'<text x="48" y="52" font-family="sans-serif" font-size="12" fill="#8a8a8a" text-anchor="middle">'
-    b"no picture</text></svg>"
+    b"no thumbnail</text></svg>"
 )
+WIDTH = 104
+"""Pixels: thumbnails are 96 wide at most, larger they are blurred."""
 
 
 def shortened(title: str, length: int = 60) -> str:
@@ -49,4 +51,4 @@ def gallery(
         Picture(jpeg.get(key, NO_PICTURE), titles[key], [shortened(titles[key]), *said])
         for key, said in zip(ids, lines, strict=True)
     ]
-    return PicturesBlock(name, caption, pictures)
+    return PicturesBlock(name, caption, pictures, width=WIDTH)

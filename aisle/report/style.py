@@ -1,5 +1,6 @@
 """One visual language for all figures: fonts, colours, margins; and how figures are written as text."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+@cache
 def template(theme: str) -> "Template":
     """Return Plotly's template for a theme: what no figure says itself, such as the grid's colour."""
     import plotly.io

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aisle.report.blocks import FigureBlock
-from aisle.report.charts import BLUE, ORANGE, legend_above, wrapped
+from aisle.report.charts import BLUE, GREY, ORANGE, legend_above
 from aisle.report.results import Results
 
 BAND = {BLUE: "rgba(0,114,178,0.2)", ORANGE: "rgba(230,159,0,0.25)"}
@@ -31,20 +31,27 @@ def summary(results: Results, name: str, rows: pd.DataFrame) -> str:
 def overview(results: Results, learned: dict[str, pd.DataFrame]) -> FigureBlock:
     """Return each network's validation accuracy epoch by epoch."""
     import plotly.graph_objects as go
-    from plotly.colors import qualitative
 
-    figure = go.Figure()
-    dashes = ("solid", "dot", "dash", "dashdot")
+    figure, kinds = go.Figure(), set()
     for number, (name, rows) in enumerate(learned.items()):
-        line = _by_epoch(rows, "val_accuracy")
+        line, kind, colour = _by_epoch(rows, "val_accuracy"), "text and picture", ORANGE
+        if results.modalities[name] == {"image"}:
+            kind, colour = "picture alone", BLUE
+        if results.is_untrained(name):
+            kind, colour = "untrained", GREY
         figure.add_scatter(
             x=line.index,
             y=line["value"].round(4),
+            text=[results.title(name)] * len(line),
+            hovertemplate="%{text}<br>epoch %{x}: %{y}<extra></extra>",
             mode="lines+markers",
-            name=wrapped(results.title(name), 34),
-            line={"color": qualitative.Safe[number % 11], "dash": dashes[number // 11 % 4]},
-            marker={"size": 5, "symbol": number % 8},
+            name=kind,
+            legendgroup=kind,
+            showlegend=kind not in kinds,
+            line={"color": colour, "width": 1.5},
+            marker={"size": 6, "symbol": number % 12},
         )
+        kinds.add(kind)
     figure.update_layout(
         xaxis={"title": "epoch", "rangemode": "tozero"}, yaxis={"title": "validation accuracy"}
     )

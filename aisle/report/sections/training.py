@@ -20,9 +20,10 @@ def section(results: Results) -> Section:
         for name, rows in learned.items()
     ]
     if absent := [name for name in results.histories if name not in learned]:
+        count = f"{len(absent)} model{'s' * (len(absent) != 1)}"
         blocks.append(
             Paragraph(
-                f"Not trained, because weights are not available ({len(absent)} models): "
+                f"Not trained, because weights are not available ({count}): "
                 f"{', '.join(results.titles[name] for name in absent)}."
             )
         )

@@ -59,12 +59,15 @@ def test_curves_are_means_with_a_band_over_the_seeds(learned, named):
 def test_the_overview_says_which_ends_highest_and_which_learned_by_heart(learned, named):
     block = named(training.section(learned), "validation")
     assert "of 2 networks by epoch, mean of the seeds: Fusion ends highest, at 0.800" in block.caption
+    both, tuned = block.figure.data
+    assert (both.name, tuned.name) == ("text and picture", "picture alone")
+    assert list(both.y) == [0.5, 0.6, 0.8] and set(tuned.text) == {"Tuned"}
     assert "Tuned is furthest ahead on what it learned from (+0.350)" in block.caption
 
 
 def test_what_was_not_trained_is_named(learned):
     said = training.section(learned).blocks[-1]
-    assert isinstance(said, Paragraph) and said.text.endswith("not available (1 models): Lost.")
+    assert isinstance(said, Paragraph) and said.text.endswith("not available (1 model): Lost.")
 
 
 def test_without_neural_models(make_results):
