@@ -1,5 +1,6 @@
 """One visual language for all figures: fonts, colours, margins; and how figures are written as text."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ def _luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+@cache
 def template(theme: str) -> "Template":
-    """Return Plotly's template for a theme: what no figure says itself, such as the grid's colour."""
+    """Return Plotly's template for a theme: what no figure says itself, such as the grid's colour.
+
+    Made once: Plotly checks its thousand entries whenever one is made, and there are a hundred figures.
+    """
     import plotly.io
     from plotly.graph_objs.layout import Template
 
