@@ -39,7 +39,10 @@ def _luminance(colour: str) -> float:
 
 @cache
 def template(theme: str) -> "Template":
-    """Return Plotly's template for a theme: what no figure says itself, such as the grid's colour."""
+    """Return Plotly's template for a theme: what no figure says itself, such as the grid's colour.
+
+    Made once: Plotly checks its thousand entries whenever one is made, and there are a hundred figures.
+    """
     import plotly.io
     from plotly.graph_objs.layout import Template
 
@@ -77,11 +80,14 @@ def template(theme: str) -> "Template":
 
 def styled(figure: "Figure", height: int = 420) -> "Figure":
     """Give a figure the page's look, in place; return it. The page puts its own theme's template."""
+    # the legend above the figure, and above the titles of subplots
+    titled = any((note.y or 0) >= 1 for note in figure.layout.annotations)
+    above = 1.02 + titled * 28 / (height - 100)
     return figure.update_layout(
         template=template("light"),
         height=height,
-        margin={"l": 10, "r": 10, "t": 16, "b": 10},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        margin={"l": 10, "r": 10, "t": 36 if titled else 16, "b": 10},
+        legend={"orientation": "h", "x": 0, "y": above, "yanchor": "bottom"},
     )
 
 

@@ -19,12 +19,25 @@ def unfold(page):
     page.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true; })")
 
 
-def shown(page, chart):
-    """Scroll a figure into view and wait until it is drawn."""
-    chart.evaluate("each => each.scrollIntoView({ block: 'center', behavior: 'instant' })")
-    name = chart.get_attribute("id")
-    page.wait_for_selector(f"[id='{name}'][data-drawn] .main-svg", state="attached", timeout=10_000)
-    return chart
+SHOW = """async (each) => {
+  each.scrollIntoView({ block: "center", behavior: "instant" });
+  const frame = () => new Promise(requestAnimationFrame);
+  const end = performance.now() + 10000;
+  while (!each.dataset.drawn || !each.querySelector(".main-svg")) {
+    if (performance.now() > end) throw new Error(`${each.id} is not drawn`);
+    await frame();
+  }
+  await frame();
+  await frame();
+  const { x, y, width, height } = each.querySelector(".plot").getBoundingClientRect();
+  const top = Math.max(y, 0);
+  return { x, y: top, width, height: Math.min(y + height, innerHeight) - top };
+}"""
+
+
+def shown(chart):
+    """Scroll a figure into view, wait until it is drawn, and return its place in the window."""
+    return chart.evaluate(SHOW)
 
 
 def blank(png):
@@ -44,7 +57,8 @@ def open_map(page):
             trace.meta === "products" && trace.type !== "scattergl" && trace.customdata.length > 0))?.id"""
     )
     assert name, "some figure must show products"
-    chart = shown(page, page.locator(f"[id='{name}']"))
+    chart = page.locator(f"[id='{name}']")
+    shown(chart)
     place = chart.evaluate(
         """(each) => {
           const plot = each.querySelector(".plot");
@@ -73,15 +87,15 @@ def test_every_figure_is_drawn_and_nothing_is_blank_or_too_wide(open_page, width
     """Wide tables scroll inside; figures fit, or scroll where subplots stand side by side."""
     page = open_page(width=width, height=900, theme=theme)
     unfold(page)
-    empty, wide = [], []
+    empty = []
     charts = page.locator("figure.chart").all()
     for chart in charts:
-        plot = shown(page, chart).locator(".plot")
-        name = chart.get_attribute("id")
-        if blank(plot.screenshot(animations="disabled")):
-            empty.append(name)
-        if plot.evaluate("(each) => each.scrollWidth > each.clientWidth + 1 && each.tabIndex !== 0"):
-            wide.append(name)
+        if blank(page.screenshot(clip=shown(chart))):
+            empty.append(chart.get_attribute("id"))
+    wide = page.locator("figure.chart .plot").evaluate_all(
+        """(all) => all.filter((each) => each.scrollWidth > each.clientWidth + 1 && each.tabIndex !== 0)
+             .map((each) => each.parentNode.id)"""
+    )
     assert charts and not empty and not wide
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -92,7 +106,7 @@ def test_an_empty_figure_would_be_found(browser, tmp_path, width, theme):
     path = example.write_empty(tmp_path / "index.html")
     with opener(browser, path) as make:
         page = make(width=width, theme=theme)
-        assert blank(shown(page, page.locator("figure.chart")).locator(".plot").screenshot())
+        assert blank(page.screenshot(clip=shown(page.locator("figure.chart"))))
 
 
 def test_figures_out_of_sight_are_not_drawn(open_page):
@@ -148,7 +162,8 @@ def test_the_slider_changes_the_overlays(open_page):
 def test_the_theme_follows_the_system_until_it_is_switched(open_page, first, second):
     page = open_page(theme=first)
     unfold(page)
-    chart = shown(page, page.locator("figure.chart").first)
+    chart = page.locator("figure.chart").first
+    shown(chart)
     name = chart.get_attribute("id")
 
     def look():
@@ -217,7 +232,7 @@ def test_axe_finds_no_serious_violation(open_page, width, theme):
     page = open_page(width=width, theme=theme)
     page.wait_for_selector(NEAR)
     unfold(page)
-    shown(page, page.locator("figure.chart").last)
+    shown(page.locator("figure.chart").last)
     found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     serious = [
         (each["id"], each["nodes"][0]["html"][:200])
@@ -287,7 +302,8 @@ def test_the_csv_of_a_figure_has_its_names_and_values(open_example):
 
 def test_a_figure_downloads_as_png(open_example):
     page = open_example(theme="dark")
-    chart = shown(page, page.locator("figure.chart").first)
+    chart = page.locator("figure.chart").first
+    shown(chart)
     image = Image.open(downloaded(page, chart.locator("[data-action=png]")).path()).convert("RGB")
     assert image.width == 2000 and image.getpixel((2, 2)) == (255, 255, 255)
 
@@ -321,7 +337,8 @@ def test_many_webgl_figures_give_their_contexts_back(open_example):
           chart.querySelector("script").textContent.includes('"scattergl"'))?.id"""
     )
     assert name
-    chart = shown(page, page.locator(f"[id='{name}']"))
+    chart = page.locator(f"[id='{name}']")
+    shown(chart)
     page.evaluate("document.documentElement.style.scrollBehavior = 'auto'; scrollTo(0, 0)")
     page.wait_for_selector(f"[id='{name}']:not([data-drawn])", state="attached")
-    shown(page, chart)
+    shown(chart)
