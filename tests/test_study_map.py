@@ -9,14 +9,16 @@ import pytest
 REPO = Path(__file__).parents[1]
 TEXT = (REPO / "docs/study_map.md").read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith("| of the study")]
-NAMED = """specification keys; specification values; radial chart of specifications; category tree;
-class balance; text lengths; prices; brands; missing values; picture sizes; brightness, contrast, sharpness, background;
-sample pictures; near-duplicates; preprocessing example; words before and after;
-word clouds of bag of words and tf-idf; word clouds of each category; term distributions; tf-idf against counts; bag of words; tf-idf; word2vec; bert;
-universal sentence encoder; sift and orb; lbp, glcm, gabor; vgg16; clip; text and picture together; by ari;
-vgg16 against clip; transfer learning curves; base against augmented against fine-tuned; confusion matrices;
-each category; backbones; several seeds; right and wrong examples; grad-cam; zero-shot; fusion networks;
-fusion against single modalities; mlflow; calibration, risk and coverage; probably wrong; leakage; shap"""
+NAMED = """\
+specification keys; specification values; radial chart of specifications; category tree; class balance;
+text lengths; prices; brands; missing values; picture sizes; brightness, contrast, sharpness, background;
+sample pictures; near-duplicates; preprocessing example; words before and after; word clouds of bag of
+words and tf-idf; word clouds of each category; term distributions; tf-idf against counts; bag of words;
+tf-idf; word2vec; bert; universal sentence encoder; sift and orb; lbp, glcm, gabor; vgg16; clip; text and
+picture together; by ari; vgg16 against clip; transfer learning curves; base against augmented against
+fine-tuned; confusion matrices; each category; backbones; several seeds; right and wrong examples; grad-
+cam; zero-shot; fusion networks; fusion against single modalities; mlflow; calibration, risk and
+coverage; probably wrong; leakage; shap"""
 """What the issues name of the study."""
 
 
