@@ -16,8 +16,8 @@ sample pictures; near-duplicates; preprocessing example; words before and after;
 words and tf-idf; word clouds of each category; term distributions; tf-idf against counts; bag of words;
 tf-idf; word2vec; bert; universal sentence encoder; sift and orb; lbp, glcm, gabor; vgg16; clip; text and
 picture together; by ari; vgg16 against clip; transfer learning curves; base against augmented against
-fine-tuned; confusion matrices; each category; backbones; several seeds; right and wrong examples; grad-
-cam; zero-shot; fusion networks; fusion against single modalities; mlflow; calibration, risk and
+fine-tuned; confusion matrices; each category; backbones; several seeds; right and wrong examples;
+grad-cam; zero-shot; fusion networks; fusion against single modalities; mlflow; calibration, risk and
 coverage; probably wrong; leakage; shap"""
 """What the issues name of the study."""
 
