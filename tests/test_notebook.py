@@ -54,7 +54,8 @@ def test_it_runs(notebook):
     results = helper.read(REPO)
     blocks = [block for section in page.build(results) for block in section.blocks]
     figures = {block.name for block in blocks if hasattr(block, "figure")}
-    assert figures and all(f'id="figure-{name}"' in outputs for name in figures)
+    missing = [name for name in sorted(figures) if f'id="figure-{name}"' not in outputs]
+    assert figures and not missing, missing
     assert results.title(results.best) in outputs
 
 

@@ -79,7 +79,8 @@ def write(folder: Path, output: Path) -> None:
         if name not in found:
             raise AisleError(f"the report must have a figure '{name}' for {file}.png, but has not")
         (output / f"{file}.png").write_bytes(png(found[name].figure))
-        caption = re.sub(r"([\\\[\]*_<>`])", r"\\\1", found[name].caption)
+        told = found[name].caption + " Random weights had a part in it." * found[name].untrained
+        caption = re.sub(r"([\\\[\]*_<>`])", r"\\\1", told)
         print(f"![{caption}]({output.name}/{file}.png)\n\n{caption}\n")
 
 

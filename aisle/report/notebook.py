@@ -9,13 +9,16 @@ from typing import Any
 from aisle.catalogue import is_synthetic
 from aisle.report.blocks import (
     Block,
+    Cards,
     Details,
     FigureBlock,
+    Leaf,
     Paragraph,
     Picture,
     PicturesBlock,
     Section,
     TableBlock,
+    Verdict,
 )
 from aisle.report.folder import read_folder
 from aisle.report.page import NOTICE
@@ -78,9 +81,15 @@ def _parts(block: Block) -> Sequence[Any]:
     return [Paragraph(block.summary), *block.blocks] if isinstance(block, Details) else [block]
 
 
-def _html(block: Paragraph | TableBlock | FigureBlock | PicturesBlock) -> str:
+def _html(block: Leaf) -> str:
     if isinstance(block, Paragraph):
         return f"<p>{escape(block.text)}</p>"
+    if isinstance(block, Verdict):
+        return f"<p><strong>{escape(block.word)}</strong> {escape(block.text)}</p>"
+    if isinstance(block, Cards):
+        lines = [f"{card.label}: {card.value} {card.interval} {card.note}" for card in block.cards]
+        items = "".join(f"<li>{escape(' '.join(line.split()))}</li>" for line in lines)
+        return f"<p><strong>{escape(block.caption)}</strong></p><ul>{items}</ul>"
     caption = f"<p><strong>{escape(block.caption)}</strong></p>"
     if isinstance(block, TableBlock):
         return caption + block.frame.to_html(index=False, border=0, na_rep="")

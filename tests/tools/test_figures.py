@@ -35,7 +35,12 @@ class Shown:
 def report(monkeypatch):
     """Make the report one of the wanted figures; return their blocks, to be changed by a test."""
     found = [
-        FigureBlock(name, f"caption of {name} [1, 2]", go.Figure(go.Scatter(x=[1, 2], y=[2, number])))
+        FigureBlock(
+            name,
+            f"caption of {name} [1, 2]",
+            go.Figure(go.Scatter(x=[1, 2], y=[2, number])),
+            untrained=name == "ari",
+        )
         for number, name in enumerate(figures.wanted(Shown()).values())
     ]
     monkeypatch.setattr(figures, "read_folder", lambda folder: Shown())
@@ -54,6 +59,7 @@ def test_files_and_lines(report, tmp_path, capsys):
     assert files == {"accuracy", "risk_coverage", "confusion", "ari", "map"}
     printed = capsys.readouterr().out
     assert "![caption of map-tfidf \\[1, 2\\]](figures/map.png)\n\ncaption of map-tfidf" in printed
+    assert printed.count("Random weights had a part in it.") == printed.count("caption of ari") == 2
     picture = Image.open(tmp_path / "figures/ari.png").convert("RGB")
     assert picture.width == figures.WIDTH
     assert picture.getpixel((2, 2)) == (255, 255, 255)
