@@ -98,10 +98,12 @@ def pictured(
     ids = {*sample["product_id"], *alike["product_id_left"], *alike["product_id_right"]}
     made = thumbnails.read(path, ids, params.picture_side, params.picture_quality)
     both = [
-        thumbnails.beside([made[row.product_id_left], made[row.product_id_right]], params.picture_quality)
-        if row.kind == "picture"
+        thumbnails.beside(
+            [made[row["product_id_left"]], made[row["product_id_right"]]], params.picture_quality
+        )
+        if row["kind"] == "picture"
         else None
-        for row in pairs.itertuples()
+        for row in pairs.to_dict("records")
     ]
     alone = [thumbnails.beside([made[key]], params.picture_quality) for key in sample["product_id"]]
     return (

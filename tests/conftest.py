@@ -429,9 +429,6 @@ print("tensorflow" in sys.modules)
         tables.write_metrics(figures, self.root / "metrics/grad_cam.json", "tiny")
         nothing = pd.DataFrame(columns=explain_pictures.COLUMNS)
         tables.write(nothing, self.root / "reports/grad_cam/examples.parquet", "tiny", **figures)
-        pictures = tables.read(self.root / "data/images.parquet", ["product_id", "picture"])
-        thumbnails = pictures.dropna().rename(columns={"picture": "jpeg"})
-        tables.write(thumbnails, self.root / "data/thumbnails.parquet", "tiny")
         return self
 
 

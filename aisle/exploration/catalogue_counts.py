@@ -9,7 +9,7 @@ from aisle.catalogue import PATH_SEPARATOR
 def _shares(counts: pd.DataFrame, total: int | pd.Series) -> pd.DataFrame:
     """Add share and total to a table with a column count, the most frequent first; ties by name."""
     table = counts.assign(share=counts["count"] / total, total=total)
-    names = [name for name in counts if name != "count"]
+    names = [str(name) for name in counts if name != "count"]
     return table.sort_values(["count", *names], ascending=[False, *[True] * len(names)], ignore_index=True)
 
 
@@ -47,11 +47,12 @@ def category_tree(products: pd.DataFrame) -> pd.DataFrame:
         path (segments joined by " >> "), parent ("" of the first level), segment, level (from 1), category
         (that of the products below it, "" where they have several), count (products at it or below).
     """
-    paths = products["category_path"].str.split(PATH_SEPARATOR, regex=False)
-    depth = int(paths.str.len().max()) if len(products) else 0
+    paths = products["category_path"].map(lambda path: path.split(PATH_SEPARATOR))
+    depths = paths.map(len)
+    depth = int(depths.max()) if len(products) else 0
     levels = []
     for level in range(1, depth + 1):
-        reached = paths[paths.str.len() >= level]
+        reached = paths[depths >= level]
         found = pd.DataFrame(
             {
                 "path": reached.map(lambda path, level=level: PATH_SEPARATOR.join(path[:level])),

@@ -29,7 +29,7 @@ def preprocessing(texts: pd.DataFrame, n_words: int) -> pd.DataFrame:
     for field in ("description", "title"):
         names = [f"{field}_{form}" for form in FORMS]
         words = ordered[names[0]].str.count(r"\S+")
-        filled = ordered[names].ne("").all(axis=1)
+        filled = (ordered[names] != "").all(axis=1)
         changes = sum(ordered[one].ne(other).astype(int) for one, other in pairwise(names))
         if not filled.any():
             continue

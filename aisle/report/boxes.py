@@ -60,19 +60,19 @@ def boxes(
     traces = [
         go.Box(
             orientation="h",
-            y=[label(row.category)],
-            name=row.category,
-            q1=[row.q1],
-            median=[row.median],
-            q3=[row.q3],
-            lowerfence=[row.low],
-            upperfence=[row.high],
-            marker_color=colour[row.category],
+            y=[label(row["category"])],
+            name=row["category"],
+            q1=[row["q1"]],
+            median=[row["median"]],
+            q3=[row["q3"]],
+            lowerfence=[row["low"]],
+            upperfence=[row["high"]],
+            marker_color=colour[row["category"]],
             showlegend=False,
         )
-        for row in each.round(4).itertuples()
+        for row in each.round(4).to_dict("records")
     ]
-    log = log and each["low"].gt(0).all()
+    log = log and bool(each["low"].gt(0).all())
     layout = {"xaxis": {"title": axis, "type": "log" if log else "linear"}}
     figure = styled(go.Figure(traces, layout=layout), 130 + 42 * len(traces))
     return FigureBlock(name, f"{caption} {KEY}", figure)

@@ -91,6 +91,18 @@ def test_a_catalogue_of_names_alone(make_workspace):
     assert len(found["terms"].query("category == ''")) == 60
 
 
+def test_texts_of_which_no_word_is_left(make_workspace):
+    def wordless(rows):
+        for i, row in enumerate(rows):
+            letters = [chr(97 + n % 26) for n in (i, i // 26 + 7 * i, 11 * i + 5)]  # each is too short
+            row.update(title=" ".join(letters), description="", specifications="")
+
+    found = explored(make_workspace(wordless, pictures=False))
+    for name in ("terms", "term_frequencies", "word_clouds", "preprocessing"):
+        assert found[name].empty, name
+    assert found["distributions"].query("measure == 'title_before' and category == ''")["maximum"].item() == 3
+
+
 def test_tables_of_different_products_are_an_error(make_workspace, capsys):
     workspace = make_workspace()
     explored(workspace)

@@ -1,5 +1,6 @@
 """The pictures: sizes, quality, samples of each category, near-duplicates side by side."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -79,14 +80,14 @@ def _samples(results: Results) -> list[PicturesBlock]:
     sizes = results.products["category"].value_counts()
     largest = sorted(sizes.index, key=lambda name: (-sizes[name], name))[:MANY]
     shown = shown[shown["category"].isin(largest)]
-    titles = results.products.set_index("product_id")["title"]
+    titles = dict(zip(results.products["product_id"], results.products["title"], strict=True))
     pictures = [
         Picture(
-            row.jpeg,
-            f"{row.category}: {titles[row.product_id]}",
-            (row.category, cut(titles[row.product_id], 60)),
+            row["jpeg"],
+            f"{row['category']}: {titles[row['product_id']]}",
+            (row["category"], cut(titles[row["product_id"]], 60)),
         )
-        for row in shown.itertuples()
+        for row in shown.to_dict("records")
     ]
     caption = (
         f"{len(pictures)} of {results.metrics['images']['readable']:,} pictures, drawn by chance: up to "
@@ -125,11 +126,15 @@ def _alike_pictures(results: Results) -> PicturesBlock | Paragraph:
         return Paragraph("No two products have pictures that are nearly the same.")
     pictures = [
         Picture(
-            row.jpeg,
-            f"{row.title_left}, and {row.title_right}",
-            (_bits(row.value), _categories(row), f"{cut(row.title_left, 60)} | {cut(row.title_right, 60)}"),
+            row["jpeg"],
+            f"{row['title_left']}, and {row['title_right']}",
+            (
+                _bits(row["value"]),
+                _categories(row),
+                f"{cut(row['title_left'], 60)} | {cut(row['title_right'], 60)}",
+            ),
         )
-        for row in table.itertuples()
+        for row in table.to_dict("records")
     ]
     caption = (
         f"{len(table)} of {n:,} pairs of nearly the same picture, one of each group, the most alike first: "
@@ -138,9 +143,9 @@ def _alike_pictures(results: Results) -> PicturesBlock | Paragraph:
     return PicturesBlock("alike-pictures", caption, pictures, width=240)
 
 
-def _categories(row: Any) -> str:
-    same = row.category_left == row.category_right
-    return row.category_left if same else f"{row.category_left} | {row.category_right}"
+def _categories(row: Mapping[Any, Any]) -> str:
+    same = row["category_left"] == row["category_right"]
+    return row["category_left"] if same else f"{row['category_left']} | {row['category_right']}"
 
 
 def _bits(value: float) -> str:
@@ -159,12 +164,12 @@ def _alike_texts(results: Results) -> TableBlock | Paragraph:
         return Paragraph("No two products have texts that are nearly the same.")
     rows = [
         {
-            "similarity": f"{row.value:.3f}",
-            "one product": f"{row.title_left}: {row.text_left}",
-            "the other": f"{row.title_right}: {row.text_right}",
+            "similarity": f"{row['value']:.3f}",
+            "one product": f"{row['title_left']}: {row['text_left']}",
+            "the other": f"{row['title_right']}: {row['text_right']}",
             "category": _categories(row),
         }
-        for row in table.itertuples()
+        for row in table.to_dict("records")
     ]
     caption = (
         f"{len(rows)} of {n:,} pairs of nearly the same text, one of each group, those of two categories "

@@ -233,13 +233,14 @@ def _clouds(results: Results) -> list[PicturesBlock | Details]:
     terms = results.exploration["terms"]
     colour = colours(list(results.products["category"].unique()))
     heaviest = terms[terms["category"].ne("")].sort_values(["tfidf", "category"])
-    heaviest = heaviest.drop_duplicates("term", keep="last").set_index("term")["category"]
+    owner = heaviest.drop_duplicates("term", keep="last").set_index("term")["category"]
     made: dict[str, list[Picture]] = {}
-    for (category, kind), words in clouds.groupby(["category", "kind"], sort=True):
+    for keys, words in clouds.groupby(["category", "kind"], sort=True):
+        category, kind = map(str, keys)
         name = category or "All products"
         first = ", ".join(words["word"].head(5))
         alternative = f"Word cloud of {name}, {KINDS[kind]}: {first}"
-        belongs = words["word"].map(heaviest) if not category else pd.Series(category, index=words.index)
+        belongs = words["word"].map(owner) if not category else pd.Series(category, index=words.index)
         shades = belongs.map(colour).fillna(GREY)
         picture = Picture(svg(words.assign(colour=shades)), alternative, (name, KINDS[kind]))
         made.setdefault(category, []).append(picture)
@@ -285,11 +286,13 @@ def svg(words: pd.DataFrame) -> bytes:
         could not be seen is made darker or lighter. A word has its `length` whatever fonts the reader has.
     """
     lines = []
-    for word in words.itertuples():
-        turn = f' transform="rotate(-90 {word.x} {word.y})"' if word.vertical else ""
+    for word in words.to_dict("records"):
+        x, y = word["x"], word["y"]
+        turn = f' transform="rotate(-90 {x} {y})"' if word["vertical"] else ""
         lines.append(
-            f'<text x="{word.x}" y="{word.y}" font-size="{word.size}" textLength="{word.length:g}" '
-            f'lengthAdjust="spacingAndGlyphs" fill="{on_both(word.colour)}"{turn}>{escape(word.word)}</text>'
+            f'<text x="{x}" y="{y}" font-size="{word["size"]}" textLength="{word["length"]:g}" '
+            f'lengthAdjust="spacingAndGlyphs" fill="{on_both(word["colour"])}"{turn}>'
+            f"{escape(word['word'])}</text>"
         )
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
