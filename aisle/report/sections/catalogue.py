@@ -108,7 +108,7 @@ def _tree(results: Results) -> FigureBlock:
     deepest = int(tree.loc[tree["level"].eq(levels), "count"].sum())
     caption = (
         f"The category tree has {len(tree):,} nodes on {levels} levels; {alone:,} nodes hold a single "
-        f"product, and {deepest:,} products reach the deepest level. Select a segment to see the levels below it"
+        f"product, and {deepest:,} products reach the deepest level. Select a segment to see those below it"
     )
     caption += "." if len(nodes) == len(tree) else f"; small nodes stand together, {NODES} have their own."
     return FigureBlock("category-tree", caption, sunburst(nodes, 2, shown))
