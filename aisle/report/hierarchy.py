@@ -1,6 +1,7 @@
 """Sunbursts of trees that may have any number of nodes: the largest are drawn, the rest as one each."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -60,7 +61,7 @@ def sunburst(nodes: pd.DataFrame, maxdepth: int, colours: Sequence[str]) -> "Fig
 
     trace = go.Sunburst(
         ids=nodes["path"],
-        labels=nodes["segment"].map(lambda text: label(text, 24)),
+        labels=nodes["segment"].map(lambda text: "<br>".join(wrap(label(text, 36), 14)) or " "),
         parents=nodes["parent"],
         values=nodes["count"],
         branchvalues="total",
@@ -69,6 +70,7 @@ def sunburst(nodes: pd.DataFrame, maxdepth: int, colours: Sequence[str]) -> "Fig
         customdata=nodes["path"].map(lambda text: label(text.strip(), 120)),
         hovertemplate="%{customdata}<br>%{value:,}, %{percentParent:.1%} of %{parent}<extra></extra>",
         marker={"colors": list(colours)},
+        leaf={"opacity": 1},  # the text's colour is chosen for the sector's, whatever the page's is
     )
     # what would be too small to read is left to the label under the pointer
-    return styled(go.Figure(trace, layout={"uniformtext": {"minsize": 9, "mode": "hide"}}), 480)
+    return styled(go.Figure(trace, layout={"uniformtext": {"minsize": 10, "mode": "hide"}}), 560)

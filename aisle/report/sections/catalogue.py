@@ -23,7 +23,7 @@ NODES = 300
 """Nodes of the category tree that are drawn by their own name."""
 KEYS, VALUES = 16, 6
 """Specification keys of the sunburst, and values of each."""
-GREY = "#8A8F98"
+GREY = "#B4B9C1"
 """Of what stands for several."""
 NEUTRAL = "#3F7CAC"
 """Of what stands for no category; more than 3:1 on the light and on the dark page."""
@@ -108,10 +108,10 @@ def _tree(results: Results) -> FigureBlock:
     deepest = int(tree.loc[tree["level"].eq(levels), "count"].sum())
     caption = (
         f"The category tree has {len(tree):,} nodes on {levels} levels; {alone:,} nodes hold a single "
-        f"product, and {deepest:,} products reach the deepest level. Select a segment to look into it"
+        f"product, and {deepest:,} products reach the deepest level. Select a segment to see those below it"
     )
     caption += "." if len(nodes) == len(tree) else f"; small nodes stand together, {NODES} have their own."
-    return FigureBlock("category-tree", caption, sunburst(nodes, 3, shown))
+    return FigureBlock("category-tree", caption, sunburst(nodes, 2, shown))
 
 
 def _prices(results: Results) -> list[FigureBlock]:
