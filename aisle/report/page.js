@@ -15,7 +15,8 @@
   const NARROW = 560; // px: below it, names on axes are shortened
   const COLUMN = 320; // px: the least for a subplot; those side by side scroll
   const drawn = new Map(); // chart -> its theme
-  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["toImage"] };
+  // No bar of buttons: it would lie over the legend. Dragging zooms, a double click zooms back, as Plotly then says.
+  const config = { displayModeBar: false, responsive: true };
 
   function wrapped(name, length) {
     const lines = [""];
@@ -40,7 +41,7 @@
     if (starts.size > 1) layout.width = starts.size * COLUMN;
     for (const axis of axes) {
       const text = layout[axis].title?.text;
-      if (text) layout[axis] = { ...layout[axis], title: { ...layout[axis].title, text: wrapped(text, 36) } };
+      if (text) layout[axis] = { ...layout[axis], title: { ...layout[axis].title, text: wrapped(text, 30) } };
     }
     for (const letter of ["x", "y"]) {
       const names = new Map();
