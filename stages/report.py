@@ -25,7 +25,6 @@ def main() -> None:
         metrics="folder of metrics",
         products="products",
         rejects="refused rows",
-        text_statistics="words before and after",
         thumbnails="small pictures",
         exploration="folder of tables of the catalogue and its texts",
         clusters="folder of t-SNE maps",

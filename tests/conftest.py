@@ -316,7 +316,6 @@ class Workspace:
                 "metrics": "metrics",
                 "products": "data/products.parquet",
                 "rejects": "data/rejects.csv",
-                "text-statistics": "data/text_statistics.csv",
                 "thumbnails": "data/thumbnails.parquet",
                 "exploration": "reports/exploration",
                 "clusters": "reports/clusters",

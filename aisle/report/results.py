@@ -31,7 +31,7 @@ class Results:
         Of every interval.
     target_error
         Share of automatic decisions that may be wrong.
-    products, rejects, text_statistics
+    products, rejects
         The tables of data/ (see docs/data_dictionary.md).
     clusters
         Name of a feature set to its map: product_id, x, y, cluster, cluster_best, silhouette.
@@ -68,7 +68,6 @@ class Results:
     target_error: float
     products: pd.DataFrame
     rejects: pd.DataFrame
-    text_statistics: pd.DataFrame
     clusters: dict[str, pd.DataFrame]
     cluster_tables: dict[str, pd.DataFrame]
     exploration: dict[str, pd.DataFrame]
@@ -170,7 +169,6 @@ def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results
         target_error=evaluation.target_error,
         products=products,
         rejects=read_csv(paths["rejects"]),
-        text_statistics=read_csv(paths["text_statistics"]),
         clusters=read_clusters(Path(paths["clusters"]), names),
         cluster_tables=read_cluster_tables(Path(paths["cluster_tables"]), names),
         cluster_curves=read_cluster_tables(Path(paths["cluster_curves"]), names),

@@ -3,6 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
+from aisle.report.colour import luminance
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from plotly.graph_objs.layout import Template
@@ -25,16 +27,9 @@ def colours(categories: list[str]) -> dict[str, str]:
     from plotly.colors import qualitative
 
     # of Plotly's longest palette, those that neither theme's background swallows
-    longer = [colour for colour in qualitative.Alphabet if 0.05 < _luminance(colour) < 0.5]
+    longer = [colour for colour in qualitative.Alphabet if 0.05 < luminance(colour) < 0.5]
     palette = _PALETTE if len(categories) <= len(_PALETTE) else longer
     return {category: palette[i % len(palette)] for i, category in enumerate(sorted(categories))}
-
-
-def _luminance(colour: str) -> float:
-    """Return the relative luminance (WCAG 2.2), 0 to 1, of `#rrggbb`."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 @cache

@@ -174,7 +174,7 @@ def make_results(jpeg):
         nothing = pd.DataFrame()
         made = {
             **{"catalogue": "small", "metrics": metrics, "floor": "floor", "confidence": 0.95},
-            **{"target_error": 0.01, "products": PRODUCTS, "rejects": nothing, "text_statistics": nothing},
+            **{"target_error": 0.01, "products": PRODUCTS, "rejects": nothing},
             **{"clusters": {}, "cluster_tables": {}, "label_issues": nothing, "tables": evaluation(names)},
             **{"thumbnails": pd.DataFrame({"product_id": ["p0", "p1", "p3"], "jpeg": [jpeg] * 3})},
             **{"histories": {}, "grad_cam": nothing, "shap_words": nothing, "shap_examples": nothing},

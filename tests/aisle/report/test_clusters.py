@@ -50,7 +50,6 @@ def results():
         target_error=0.01,
         products=products,
         rejects=EMPTY,
-        text_statistics=EMPTY,
         clusters={name: points if values["ari"] else points[:0] for name, values in metrics.items()},
         label_issues=EMPTY,
         cluster_tables={name: table if values["ari"] else EMPTY for name, values in metrics.items()},

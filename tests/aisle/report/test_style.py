@@ -3,10 +3,11 @@
 import pytest
 
 from aisle.report import style
+from aisle.report.colour import luminance
 
 
 def contrast(one, other):
-    high, low = sorted((style._luminance(one), style._luminance(other)), reverse=True)
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 
