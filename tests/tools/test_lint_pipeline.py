@@ -483,8 +483,8 @@ def test_this_repository_agrees() -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a copy of what the tool reads of this repository."""
-    for name in ("dvc.yaml", "params.yaml", "docs/data_dictionary.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("dvc.yaml", "params.yaml", "docs/data_dictionary.md", "docs/benchmarks/encoders.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("stages", "aisle", "data/sample"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
