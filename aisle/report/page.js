@@ -20,7 +20,7 @@
 
   function wrapped(name, length) {
     const lines = [""];
-    for (const word of String(name).split(/\s+/)) {
+    for (const word of String(name).split(/\s+|<br>/)) {
       const last = lines[lines.length - 1];
       if (last && last.length + word.length >= length) lines.push(word);
       else lines[lines.length - 1] = last ? `${last} ${word}` : word;
