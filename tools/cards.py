@@ -68,6 +68,16 @@ def count(part: int, whole: int) -> str:
     return f"{part:,} ({part / whole:.1%})" if whole else f"{part:,}"
 
 
+MEDIANS = {
+    "width (pixels)": ("median_width", ".0f"),
+    "height (pixels)": ("median_height", ".0f"),
+    "brightness": ("median_brightness", ".3f"),
+    "contrast": ("median_contrast", ".3f"),
+    "share of background": ("median_background", ".3f"),
+}
+"""Row of the data card to its figure of metrics/images.json and its format; no picture, no medians."""
+
+
 def data_card(found: dict[str, Any]) -> str:
     """Return the generated part of the data card: counts, categories, missing, duplicates, refused rows."""
     came, pictures, groups, words = (found[name] for name in ("ingest", "images", "folds", "text"))
@@ -104,10 +114,11 @@ def data_card(found: dict[str, Any]) -> str:
                 ["readable", count(pictures["readable"], n)],
                 *([name.replace("_", " "), pictures[name]] for name in faults if pictures[name]),
                 ["blank", pictures["blank"]],
-                ["width (pixels)", f"{pictures['median_width']:.0f}"],
-                ["height (pixels)", f"{pictures['median_height']:.0f}"],
-                *([name, f"{pictures[f'median_{name}']:.3f}"] for name in ("brightness", "contrast")),
-                ["share of background", f"{pictures['median_background']:.3f}"],
+                *(
+                    [name, f"{pictures[key]:{form}}"]
+                    for name, (key, form) in MEDIANS.items()
+                    if key in pictures
+                ),
             ],
         ),
         "### Texts",

@@ -120,5 +120,15 @@ def test_untrained_weights_and_the_floor_itself_are_said(found):
     assert "It is the floor" in cards.model_card(other)
 
 
+def test_a_catalogue_without_pictures_has_no_medians_of_them(found):
+    other = copy.deepcopy(found)
+    assert "| width (pixels) " in cards.data_card(found)
+    other["images"] = {
+        name: 0 for name in other["images"] if not name.startswith("median_") and name != "catalogue"
+    }
+    text = cards.data_card(other)
+    assert "| readable " in text and "| width (pixels) " not in text
+
+
 def test_a_bar_in_a_category_does_not_break_a_table():
     assert "a\\|b c" in cards.table(["x"], [["a|b\nc"]])
