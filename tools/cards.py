@@ -342,6 +342,7 @@ def main() -> None:
         if args.check and (not path.is_file() or path.read_text(encoding="utf-8") != text):
             raise AisleError(f"{path} must say what metrics/ say, but does not; run `python tools/cards.py`")
         if not args.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
 

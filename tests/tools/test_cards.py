@@ -69,7 +69,7 @@ def test_another_figure_makes_the_card_outdated_and_is_written(folder):
 
 
 def test_a_card_that_is_not_there_is_made_of_its_generated_part(folder):
-    (folder / "docs/model_card.md").unlink()
+    shutil.rmtree(folder / "docs")
     assert run(folder, "--check").returncode == 2
     assert run(folder).returncode == 0
     text = (folder / "docs/model_card.md").read_text()
