@@ -43,9 +43,9 @@ class ExplorationParams(Section):
 
 
 def describe(
-    products: pd.DataFrame, texts: pd.DataFrame, statistics: pd.DataFrame, images: pd.DataFrame
+    products: pd.DataFrame, statistics: pd.DataFrame, images: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of counts and distributions; the four tables have the same products in one order."""
+    """Return the tables of counts and distributions; the three tables have the same products in one order."""
     pairs = catalogue_counts.specification_pairs(products)
     words = statistics.pivot(index="product_id", columns="field", values=["words_before", "words_after"])
     words = words.loc[products["product_id"]].reset_index(drop=True)
@@ -146,7 +146,7 @@ def main() -> None:
     sample = examples.sample(products[images["problem"].isna()], params.n_pictures, params.seed)
     sample, pairs = pictured(sample, pairs, args.pictures, params)
     found = {
-        **describe(products, texts, tables.read_csv(args.statistics), images),
+        **describe(products, tables.read_csv(args.statistics), images),
         **read_texts(products, texts, params),
         "near_duplicates": pairs,
         "pictures": sample,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from aisle.report.blocks import Picture, PicturesBlock, TableBlock
+from aisle.report.labels import cut
 from aisle.report.results import Results
 
 NO_PICTURE = (
@@ -15,11 +16,6 @@ NO_PICTURE = (
 )
 WIDTH = 104
 """Pixels: thumbnails are 96 wide at most, larger they are blurred."""
-
-
-def shortened(title: str, length: int = 60) -> str:
-    """Return a title that is not longer than `length`."""
-    return title if len(title) <= length else title[: length - 1].rstrip() + "…"
 
 
 def gallery(
@@ -48,7 +44,7 @@ def gallery(
         found = {"product_id": list(ids), "title": [titles[key] for key in ids], "": said}
         return TableBlock(caption, pd.DataFrame(found))
     pictures = [
-        Picture(jpeg.get(key, NO_PICTURE), titles[key], [shortened(titles[key]), *said])
+        Picture(jpeg.get(key, NO_PICTURE), titles[key], [cut(titles[key]), *said])
         for key, said in zip(ids, lines, strict=True)
     ]
     return PicturesBlock(name, caption, pictures, width=WIDTH)

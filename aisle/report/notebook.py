@@ -1,6 +1,5 @@
 """Show the report's sections in a Jupyter notebook: the same tables and figures, from the same files."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -21,7 +20,7 @@ from aisle.report.blocks import (
     Verdict,
 )
 from aisle.report.folder import read_folder
-from aisle.report.page import NOTICE
+from aisle.report.page import NOTICE, uri
 from aisle.report.results import Results
 
 
@@ -102,9 +101,7 @@ def _html(block: Leaf) -> str:
 
 def _picture(picture: Picture) -> str:
     def image(data: bytes) -> str:
-        kind = {b"\xff\xd8": "jpeg", b"\x89P": "png"}.get(data[:2], "svg+xml")
-        source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-        return f'<img src="{source}" alt="{escape(picture.alternative)}" style="max-width: 200px">'
+        return f'<img src="{uri(data)}" alt="{escape(picture.alternative)}" style="max-width: 200px">'
 
     images = image(picture.image) + (image(picture.overlay) if picture.overlay else "")
     lines = "<br>".join(escape(line) for line in picture.text)

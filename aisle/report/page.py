@@ -121,7 +121,7 @@ def html(
     store = _store(list(drawn.values()), products, thumbnails)
     figures = {name: _json(figure) for name, figure in drawn.items()}
     heights = {name: figure["layout"].get("height", 450) for name, figure in drawn.items()}
-    environment.filters |= {"uri": _uri, "json": _json, "numbers": _numbers}
+    environment.filters |= {"uri": uri, "json": _json, "numbers": _numbers}
     environment.filters["untrained"] = lambda block: _untrained(
         block, figures[block.name] if isinstance(block, FigureBlock) else ""
     )
@@ -225,7 +225,8 @@ def _json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
-def _uri(image: bytes) -> str:
+def uri(image: bytes) -> str:
+    """Return a JPEG, PNG or SVG as a data URI."""
     kind = {b"\xff\xd8": "jpeg", b"\x89P": "png"}.get(image[:2], "svg+xml")
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 

@@ -63,14 +63,14 @@ def test_ports_of_the_issue_are_open_to_this_machine_alone():
     assert found == {name: [f"127.0.0.1:{port}:{port}"] for name, (_, port) in PORTS.items()}
 
 
-def test_no_service_is_root_and_each_is_confined():
+def test_no_service_is_root_and_each_is_confined(tmp_path):
     for each in services().values():
         assert each["user"] == "1000:1000" and each["read_only"] and each["cap_drop"] == ["ALL"]
         assert each["security_opt"] == ["no-new-privileges:true"]
     report, mlflow, jupyter = (services()[name]["volumes"] for name in ("report", "mlflow", "jupyter"))
     assert report == ["./reports:/aisle/reports:ro"]
     assert jupyter[0] == "./:/aisle:ro"
-    assert interpolated("./:${PWD:-/aisle}", {"PWD": "/home/me/aisle"}) == "./:/home/me/aisle"
+    assert interpolated("./:${PWD:-/aisle}", {"PWD": str(tmp_path)}) == f"./:{tmp_path}"
     assert mlflow == ["./:/aisle"]
 
 

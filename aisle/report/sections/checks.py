@@ -4,7 +4,8 @@ import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
 from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, forest, legend_above, wrapped
-from aisle.report.gallery import gallery, shortened
+from aisle.report.gallery import gallery
+from aisle.report.labels import cut
 from aisle.report.results import Results
 from aisle.report.sections.answer import three
 
@@ -188,7 +189,5 @@ def _labels(results: Results) -> list[Block]:
         f"probability {one['p_category']:.1%}, {one['suggested']} has {one['p_suggested']:.1%}."
     )
     pictures = gallery(results, "label-audit", caption, list(first["product_id"]), lines)
-    table = shown[["product_id", "title", "category", "suggested"]].assign(
-        title=shown["title"].map(shortened)
-    )
+    table = shown[["product_id", "title", "category", "suggested"]].assign(title=shown["title"].map(cut))
     return [Paragraph(text), pictures, TableBlock(f"The {len(table)} labels most likely wrong", table)]

@@ -4,7 +4,8 @@ import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
 from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, legend_above, wrapped
-from aisle.report.gallery import gallery, shortened
+from aisle.report.gallery import gallery
+from aisle.report.labels import cut
 from aisle.report.results import Results
 from aisle.report.sections.answer import three
 
@@ -158,7 +159,7 @@ def _review(results: Results) -> list[Block]:
     table = pd.DataFrame(
         {
             "product_id": shown["product_id"],
-            "title": shown["title"].map(shortened),
+            "title": shown["title"].map(cut),
             "predicted": shown["predicted"],
             "probability": shown["confidence"].map("{:.2f}".format),
         }

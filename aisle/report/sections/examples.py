@@ -3,7 +3,8 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, Leaf, Paragraph, Section, TableBlock
-from aisle.report.gallery import gallery, shortened
+from aisle.report.gallery import gallery
+from aisle.report.labels import cut
 from aisle.report.results import Results
 
 WRONG = 12
@@ -106,7 +107,7 @@ def _hard(results: Results) -> list[Block]:
     table = pd.DataFrame(
         {
             "product_id": shown["product_id"],
-            "title": [shortened(titles[key], 80) for key in shown["product_id"]],
+            "title": [cut(titles[key], 80) for key in shown["product_id"]],
             "category": shown["category"],
             "taken for": shown["taken_for"],
             "by models": [f"{n} of {of}" for n, of in zip(shown["models"], shown["of"], strict=True)],

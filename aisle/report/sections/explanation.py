@@ -4,7 +4,7 @@ import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Picture, PicturesBlock, Section
 from aisle.report.charts import BLUE, GREY, ORANGE, legend_above, wrapped
-from aisle.report.gallery import shortened
+from aisle.report.labels import cut
 from aisle.report.results import Results
 from aisle.report.style import with_interval
 from aisle.weights import ABSENT, UNTRAINED
@@ -28,7 +28,7 @@ def _grad_cam(results: Results) -> list[Block]:
             row["original"],
             f"{titles[row['product_id']]}, with the heat map of {row['predicted']} over it",
             [
-                shortened(titles[row["product_id"]]),
+                cut(titles[row["product_id"]]),
                 f"is {row['true']}",
                 f"{'right' if row['right'] else 'wrong'}: {row['predicted']} {row['probability']:.1%}",
             ],
@@ -175,7 +175,7 @@ def _example(name: str, rows: pd.DataFrame, right: bool) -> FigureBlock:
     top = rows.sort_values("shap_predicted").iloc[-1]
     verdict = f"rightly {one['predicted']}" if right else f"{one['predicted']}, but is {one['category']}"
     caption = (
-        f"{shortened(str(one['title']))}: predicted {verdict}, {one['probability']:.1%}; {top['word']} "
+        f"{cut(str(one['title']))}: predicted {verdict}, {one['probability']:.1%}; {top['word']} "
         "speaks most "
         f"for it ({top['shap_predicted']:+.2f})."
     )

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from aisle.report import labels
 from aisle.report.blocks import Block, Details, FigureBlock
 from aisle.report.charts import BLUE, ORANGE, legend_above, wrapped
-from aisle.report.gallery import shortened
 from aisle.report.results import Results
 
 SAMPLED = 2000
@@ -82,7 +82,7 @@ def _products(results: Results, name: str) -> FigureBlock:
             name=label,
             customdata=part["product_id"],
             meta="products",
-            text=[shortened(titles[key]) for key in part["product_id"]],
+            text=[labels.label(titles[key], 60) for key in part["product_id"]],
             hovertemplate="%{text}<extra></extra>",
             marker={"size": 6, "color": colour, "symbol": symbol, "opacity": 0.7},
         )
