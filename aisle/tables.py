@@ -103,6 +103,14 @@ def write_metrics(metrics: dict[str, Any], path: str | Path, catalogue: str) -> 
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 
+def read_json(path: str | Path) -> Any:
+    """Return the content of a JSON file that a stage wrote."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.") from None
+
+
 def align(table: pd.DataFrame, ids: Iterable[str], name: str, reference: str) -> pd.DataFrame:
     """Return `table` with one row for each of `ids`, in their order.
 

@@ -8,7 +8,6 @@ product: what the champion, fitted on all of them, predicts from the files that 
 metrics/champion.json. The rule stands in docs/decisions/0011-champion.md.
 """
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,11 @@ from typing import Any
 import pandas as pd
 
 from aisle import champion, cli, packaging, tables
-from aisle.errors import AisleError
 from aisle.images import ImagesParams
 from aisle.params import load_params
 from aisle.predictor import Predictor
 from aisle.stored_inputs import StoredInputs
 from aisle.text import TextParams
-
-
-def read_scores(path: str) -> dict[str, Any]:
-    """Return metrics/models.json."""
-    try:
-        scores: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.") from None
-    return scores
 
 
 def run(
@@ -69,7 +58,7 @@ def main() -> None:
     params = load_params(args.params, "champion", champion.ChampionParams)
     text = load_params(args.params, "text", TextParams)
     images = load_params(args.params, "images", ImagesParams)
-    models, scores, evaluation = Path(args.models), read_scores(args.scores), Path(args.evaluation)
+    models, scores, evaluation = Path(args.models), tables.read_json(args.scores), Path(args.evaluation)
     pretrained = models / packaging.PRETRAINED
     choice = run(scores, tables.read_csv(evaluation / "folds.csv"), models, pretrained, params)
     decided = packaging.decisions(tables.read_csv(evaluation / "decisions.csv"))

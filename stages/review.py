@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from aisle import cli, recipes, tables
-from aisle.errors import AisleError
 from aisle.metrics import EvaluationParams
 from aisle.params import load_params
+from aisle.tables import read_json
 
 TABLES = ("confusion", "risk_coverage", "decisions", "models", "per_class")
 
@@ -48,13 +48,6 @@ def reads(model: dict[str, Any]) -> dict[str, Any]:
     parts = [recipe] if isinstance(recipe, recipes.TextRecipe) else recipes.vectors(recipe)
     texts = {part.form: part.fields for part in parts if part.fields}
     return {"title": model["title"], "modalities": sorted(recipes.modalities(recipe)), "texts": texts}
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    if not path.is_file():
-        raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ packages/; reports/histories/; data/products.parquet and data/images.parquet, fo
 Outputs: none of the pipeline: runs in mlflow.db and mlruns/, or where MLFLOW_TRACKING_URI says.
 """
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from aisle import cli, packaging, records, specifications, tables, tracking
-from aisle.errors import AisleError
 from aisle.images import ImagesParams
 from aisle.params import load_params
 from aisle.text import TextParams
@@ -29,15 +27,6 @@ STAGES = {
 }
 """Section of params.yaml to the stage that makes a model of each of its entries."""
 ROLES = ("champion", "challenger")
-
-
-def read_json(path: str) -> dict[str, Any]:
-    """Return a metrics file."""
-    try:
-        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.") from None
-    return content
 
 
 def example(products: str, pictures: str) -> pd.DataFrame:
@@ -93,12 +82,12 @@ def main() -> None:
     }
     stages = {name: f"{STAGES[key]}@{name}" for key in STAGES for name in sections[key]}
     stages |= {name: f"train_backbone@{backbone}" for name, (backbone, _) in pairs.items()}
-    scores, choice, models = read_json(args.scores), read_json(args.choice), Path(args.models)
+    scores, choice, models = tables.read_json(args.scores), tables.read_json(args.choice), Path(args.models)
     names = (*records.TABLES, "folds", "decisions")
     evaluation = {name: tables.read_csv(Path(args.evaluation) / f"{name}.csv") for name in names}
     gathered = records.gather(
         scores,
-        read_json(args.seed_scores),
+        tables.read_json(args.seed_scores),
         evaluation,
         sections,
         stages,

@@ -1,9 +1,9 @@
 """Prove that dvc.yaml agrees with the code: deps, params, scripts and outputs of every stage.
 
-DVC follows neither imports nor the params that a script reads. A file that a stage imports and does not
-declare is worse than an error: the stage is served from the cache and the result is stale. This tool reads
-dvc.yaml, params.yaml, ``stages/``, ``aisle/`` and docs/data_dictionary.md, without importing any of the code,
-prints one line per violation and exits with 1, or says that all agree and exits with 0.
+DVC follows neither imports nor the params that a script reads. Code or a section that a stage reads and does
+not declare is worse than an error: the stage is served from the cache and the result is stale. This tool
+reads dvc.yaml, params.yaml, ``stages/``, ``aisle/`` and docs/data_dictionary.md, without importing any of the
+code, prints one line per violation and exits with 1, or says that all agree and exits with 0.
 
 ``--fix`` rewrites the ``deps`` and ``params`` of dvc.yaml in place and leaves every other line as it is.
 """
@@ -29,7 +29,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-CODE = ("aisle/", "stages/")
+from aisle.closures import Load, Sources, called, fits, literal, module
+
+CODE = ("aisle", "stages")
+DIGESTS = "data/code"  # what stages/digest_code.py writes
 CLI = "aisle/cli.py"  # the flags that every script has
 DICTIONARY = "docs/data_dictionary.md"
 PRODUCTS = ("outs", "metrics", "plots")
@@ -38,7 +41,6 @@ SAMPLE = "data/sample"
 SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".html", ".npy", ".npz", ".txt", ".yaml", ".png")
 HEAVY = {"tensorflow", "keras", "torch", "open_clip", "sentence_transformers", "transformers"}
 HEAVY |= {"mlflow", "plotly", "shap", "cleanlab"}
-NOT_DATA = (".py", ".pyi", ".pyc", "py.typed")  # in a package's folder, not read by the code beside them
 TEMPLATE = re.compile(r"\$\{\s*([^{}]+?)\s*\}")
 # What varies: ${key} in dvc.yaml, {name} in an f-string, <name> in the data dictionary.
 WILDCARD = re.compile(r"\$?\{[^{}]*\}|<[^<>]*>")
@@ -46,18 +48,17 @@ CATALOGUE = re.compile(r"\$\{\s*(?!item\b|key\b)")  # a path that the user gives
 QUOTED = re.compile(r"`([^`\n]+)`")
 MISSING = object()
 LOADS = (
-    "deps must hold the item's file as a template, such as aisle/encoders/text/${item.encoder}.py, and none "
-    "does: add it (or, if it loads from an installed package, begin the f-string with that package's name)"
+    f"deps must hold the item's digest as a template, such as {DIGESTS}/aisle/encoders/text/${{item.encoder}}"
+    ".txt, and none does: add it (or, if it loads from an installed package, begin the f-string with that "
+    "package's name)"
 )
 STALE = "but not declared: DVC would serve stale results"
 
 
 @dataclass
-class Module:
-    """What the linter needs to know of one Python file."""
+class Script:
+    """What the linter needs to know of one Python file beside its imports."""
 
-    imports: list[str] = field(default_factory=list)
-    loads: list[tuple[int, str]] = field(default_factory=list)  # line, module name with * where it varies
     sections: list[tuple[int, str | None]] = field(default_factory=list)  # load_params: line, section
     flags: set[str] = field(default_factory=set)
     heavy: list[tuple[int, str]] = field(default_factory=list)
@@ -165,53 +166,25 @@ def read_stages(dvc: Any, params: Any) -> tuple[list[Stage], list[str]]:
     return stages, violations
 
 
-def scan(file: str, source: str) -> Module:
-    """Collect what a file imports (at any depth), loads by name, reads of params and takes as flags."""
-    tree, module, package = ast.parse(source, file), Module(), file.split("/")[:-1]
-
-    def absolute(level: int, name: str) -> str:
-        return ".".join([*package[: len(package) - level + 1], *filter(None, [name])]) if level else name
-
+def scan(tree: ast.Module) -> Script:
+    """Collect what a file reads of params, takes as flags, and imports of heavy libraries at the top."""
+    script = Script()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            module.imports += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = absolute(node.level, node.module or "")
-            module.imports += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Call):
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            texts = [_text(argument) for argument in node.args]
-            if called in ("import_module", "__import__"):
-                name = WILDCARD.sub("*", texts[0] if texts and texts[0] else "{}")
-                dots = len(name) - len(name.lstrip("."))
-                anchor = texts[1] if len(texts) > 1 else None
-                name = f"{anchor}{name}" if dots == 1 and anchor else absolute(dots, name[dots:])
-                if "*" in name:
-                    module.loads.append((node.lineno, name))
-                else:
-                    module.imports.append(name)
-            elif called == "load_params":
-                keyword = {entry.arg: _text(entry.value) for entry in node.keywords}
-                module.sections.append((node.lineno, texts[1] if len(texts) > 1 else keyword.get("section")))
-            elif called == "add_argument":
+        if isinstance(node, ast.Call):
+            texts = [literal(argument) for argument in node.args]
+            if called(node) == "load_params":
+                keyword = {entry.arg: literal(entry.value) for entry in node.keywords}
+                script.sections.append((node.lineno, texts[1] if len(texts) > 1 else keyword.get("section")))
+            elif called(node) == "add_argument":
                 flags = {text for text in texts if text and text.startswith("-")}
                 negated = "BooleanOptionalAction" in ast.unparse(node)
-                module.flags |= flags | {f"--no-{flag[2:]}" for flag in flags if negated}
-            elif called == "parser":  # aisle.cli.parser(doc, table="help"): each keyword is a flag
-                module.flags |= {"--" + entry.arg.replace("_", "-") for entry in node.keywords if entry.arg}
+                script.flags |= flags | {f"--no-{flag[2:]}" for flag in flags if negated}
+            elif called(node) == "parser":  # aisle.cli.parser(doc, table="help"): each keyword is a flag
+                script.flags |= {"--" + entry.arg.replace("_", "-") for entry in node.keywords if entry.arg}
     for node in _top_level(tree):
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-        module.heavy += [(node.lineno, top) for top in {name.split(".")[0] for name in names} & HEAVY]
-    return module
-
-
-def _text(node: ast.expr) -> str | None:
-    """Return a literal as it is and an f-string with its ``{...}``; anything else is None."""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) or "" for part in node.values)
-    if isinstance(node, ast.FormattedValue):
-        return f"{{{ast.unparse(node.value)}}}"
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+        script.heavy += [(node.lineno, top) for top in {name.split(".")[0] for name in names} & HEAVY]
+    return script
 
 
 def _top_level(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -225,65 +198,18 @@ def _top_level(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
             yield from _top_level(child)
 
 
-class Code:
-    """The Python files under ``root``, each parsed once."""
+class Code(Sources):
+    """The Python files under a root, each parsed and scanned once."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self._modules: dict[str, Module] = {}
-        self._files: dict[str, list[str]] = {}
+        super().__init__(root)
+        self._scripts: dict[str, Script] = {}
 
-    def module(self, file: str) -> Module:
-        """Return what ``file`` (relative to the root) imports, loads and reads."""
-        if file not in self._modules:
-            module = scan(file, (self.root / file).read_text(encoding="utf-8"))
-            tops = [(load, load[1].split(".")[0]) for load in module.loads]  # installed packages are no deps
-            module.loads = [load for load, top in tops if "*" in top or (self.root / top).is_dir()]
-            self._modules[file] = module
-        return self._modules[file]
-
-    def files(self, name: str) -> list[str]:
-        """Return the files run by importing ``name``: each package's ``__init__.py`` and the module."""
-        if name not in self._files:
-            found, folder = [], ""
-            for part in name.split("."):
-                package, module = f"{folder}{part}/__init__.py", f"{folder}{part}.py"
-                folder += f"{part}/"
-                if (self.root / package).is_file():
-                    found.append(package)
-                elif (self.root / module).is_file():
-                    found.append(module)
-                    break
-                elif not (self.root / folder).is_dir():
-                    break
-            self._files[name] = found
-        return self._files[name]
-
-    def closure(self, name: str) -> dict[str, str]:
-        """Return every file that importing ``name`` can read.
-
-        Parameters
-        ----------
-        name : str
-            A module, ``stages.folds``.
-
-        Returns
-        -------
-        dict of str to str
-            File (relative to the root) to the file that imports it, or that it lies beside.
-        """
-        found: dict[str, str] = {}
-        queue = [(file, "") for file in self.files(name)]
-        while queue:
-            file, importer = queue.pop(0)
-            if file not in found:
-                found[file] = importer
-                queue += [(path, file) for other in self.module(file).imports for path in self.files(other)]
-        for file in [file for file in found if file.startswith("aisle/")]:
-            for path in sorted((self.root / file).parent.iterdir()):
-                if path.is_file() and not path.name.startswith(".") and not path.name.endswith(NOT_DATA):
-                    found.setdefault(path.relative_to(self.root).as_posix(), file)
-        return found
+    def script(self, file: str) -> Script:
+        """Return what ``file``, a path from the root, reads and takes."""
+        if file not in self._scripts:
+            self._scripts[file] = scan(self.tree(file))
+        return self._scripts[file]
 
 
 def _at(stage: str, message: str) -> str:
@@ -295,7 +221,15 @@ def _normal(template: str) -> str:
 
 
 def _is_code(dep: str) -> bool:
-    return dep.endswith(".py") or dep.startswith(CODE)
+    return dep.endswith(".py") or dep.startswith((*(f"{folder}/" for folder in CODE), f"{DIGESTS}/"))
+
+
+def _digest(file: str) -> str:
+    return f"{DIGESTS}/{file.removesuffix('.py')}.txt"
+
+
+def _source(digest: str) -> str:
+    return digest.removeprefix(f"{DIGESTS}/").removesuffix(".txt") + ".py"
 
 
 def _script(stage: Stage, code: Code) -> str | None:
@@ -310,54 +244,54 @@ def _path(module: str) -> str:
 
 
 def check_code(stage: Stage, code: Code, script: str) -> tuple[list[str], list[str], list[str]]:
-    """Return the code deps that a stage must have, its violations and the modules it always imports."""
+    """Return the code deps that a stage must have, its violations and the files that it imports."""
+    if DIGESTS in stage.paths(*PRODUCTS):
+        missing = [folder for folder in CODE if folder not in stage.paths("deps")]
+        violations = [f"{folder} is digested {STALE}; add it to deps" for folder in missing]
+        return missing, violations, code.closure(script)
     declared = [dep for dep in stage.paths("deps") if _is_code(dep)]
-    wanted = code.closure(script)
-    chosen: list[str] = []  # declared files of modules loaded by name
-    violations: list[str] = []
+    first, closure = _digest(_path(script)), dict.fromkeys(code.closure(script))
+    chosen: list[str] = []  # digests of modules loaded by name
+    violations = (
+        [] if first in declared else [f"{first} covers what the stage imports, {STALE}; add it to deps"]
+    )
     seen: set[str] = set()
-    while loaders := [f for f in wanted if f.endswith(".py") and f not in seen and code.module(f).loads]:
+    while loaders := [f for f in closure if f.endswith(".py") and f not in seen and code.loads(f)]:
         seen.update(loaders)
         for loader in loaders:
-            loads = code.module(loader).loads
-            fits = [dep for dep in declared if dep not in wanted and _fits(stage, dep, loads)]
-            # A stage without items may list the files; in a foreach, that is a sibling or a base class.
-            plain = [dep for dep in fits if not stage.grouped and not dep.endswith("__init__.py")]
-            picked = [dep for dep in fits if "${" in dep] or plain
+            loads = code.loads(loader)
+            fitting = [dep for dep in declared if dep != first and _fits(stage, dep, loads)]
+            # A stage without items may list the digests; in a foreach, that is a sibling.
+            picked = [dep for dep in fitting if "${" in dep or not stage.grouped]
             chosen += [dep for dep in picked if dep not in chosen]
             if not picked:
                 violations.append(f"{loader}:{loads[0][0]} loads {loads[0][1]} by name: {LOADS}")
-            for path in dict.fromkeys(path for dep in picked for path in stage.forms(dep)):
-                if not (code.root / path).is_file():
+            for path in dict.fromkeys(_source(path) for dep in picked for path in stage.forms(dep)):
+                if (code.root / path).is_file():
+                    closure |= dict.fromkeys(code.closure(module(path)))
+                else:
                     violations.append(f"{path} must exist since an item names it: write it, or correct that")
-                    continue
-                own = code.closure(path.removesuffix(".py").replace("/", "."))
-                wanted = {file: by for file, by in own.items() if file != path} | wanted
-    always = list(wanted)
-    for file in sorted(wanted.keys() - set(declared)):
-        how = "is imported" if file.endswith(".py") else "is data of an imported package"
-        by = f" (through {wanted[file]})" if wanted[file] else ""
-        violations.append(f"{file} {how} {STALE}{by}; add it to deps")
     for dep in declared:
-        if dep not in wanted and dep not in chosen:
-            violations.append(f"{dep} is declared but not imported: remove it from deps")
-    first = _path(script)
-    templated = [dep for dep in chosen if "${" in dep]
-    literal = sorted((wanted.keys() | set(chosen)) - {first, *templated})
-    return [first, *literal, *templated], violations, always
+        if dep not in (first, *chosen):
+            why = (
+                "is no code that the stage loads by name"
+                if dep.startswith(DIGESTS)
+                else f"is covered by {first}"
+            )
+            violations.append(f"{dep} is declared but {why}: remove it from deps")
+    return [first, *sorted(chosen)], violations, list(closure)
 
 
-def _fits(stage: Stage, dep: str, loads: list[tuple[int, str]]) -> bool:
-    """Tell whether ``dep`` is a file of a module that is loaded by one of the name patterns ``loads``."""
-    names = [path.removesuffix(".py").replace("/", ".") for path in stage.forms(dep) or [_normal(dep)]]
-    patterns = [re.escape(name).replace(r"\*", ".+") for _, name in loads]
-    return any(re.fullmatch(pattern, name) for pattern in patterns for name in names)
+def _fits(stage: Stage, dep: str, loads: list[Load]) -> bool:
+    """Tell whether ``dep`` is the digest of a module that is loaded by one of the name patterns ``loads``."""
+    forms = stage.forms(dep) or (_normal(dep),)
+    return dep.startswith(f"{DIGESTS}/") and any(fits(_source(form), loads) for form in forms)
 
 
 def check_params(stage: Stage, code: Code, script: str) -> tuple[list[str] | None, list[str]]:
     """Return the params that a stage must declare (None where that is unknown) and its violations."""
     file = _path(script)
-    sections, entries = code.module(file).sections, stage.node.get("params") or []
+    sections, entries = code.script(file).sections, stage.node.get("params") or []
     read = {_normal(section): section for _, section in sections if section}
     declared = [entry for entry in entries if isinstance(entry, str)]
     violations = [
@@ -404,8 +338,8 @@ def check_command(stage: Stage, code: Code, script: str | None) -> Iterator[str]
     if not (code.root / _path(head[2])).is_file():
         yield f"stages/{stage.name}.py must exist, and does not: write it, or remove the stage"
     if script:
-        known = code.module(_path(script)).flags
-        known = known | (code.module(CLI).flags if CLI in code.closure(script) else set())
+        known = code.script(_path(script)).flags
+        known = known | (code.script(CLI).flags if CLI in code.closure(script) else set())
         for flag in [word for word in words[3:] if re.match(r"--?[A-Za-z]", word) and word not in known]:
             yield f"cmd uses {flag}, which must be one of {', '.join(sorted(known))}: correct it"
     paths = [path for path in stage.paths("deps", *PRODUCTS) if not _is_code(path)]
@@ -433,7 +367,8 @@ def check_data(stage: Stage, stages: list[Stage], tracked: set[str]) -> Iterator
     }
     there = others | tracked
     there |= {parent for path in there for parent in _parents(path)}  # a folder that holds any of them
-    data = [dep for dep in stage.paths("deps") if not _is_code(dep) and not CATALOGUE.match(dep)]
+    deps = [dep for dep in stage.paths("deps") if dep.startswith(DIGESTS) or not _is_code(dep)]
+    data = [dep for dep in deps if not CATALOGUE.match(dep)]
     for path in dict.fromkeys(path for dep in data for path in stage.forms(dep)):
         if not {path, f"{path}.dvc"} & there and not others.intersection(_parents(path)):
             yield f"{path} must be an output of another stage or in Git, and is neither: correct the dep"
@@ -479,10 +414,10 @@ def check_sources(stages: list[Stage], code: Code, closures: dict[str, list[str]
             yield _at(path.stem, f"{found}: {todo}")
     for path in sorted((code.root / "aisle").rglob("*.py")):
         file = path.relative_to(code.root).as_posix()
-        for line, _ in code.module(file).sections if file != "aisle/params.py" else []:
+        for line, _ in code.script(file).sections if file != "aisle/params.py" else []:
             yield f"{file}:{line}: load_params must be called in stage scripts only: pass the section on"
         users = [name for name, files in closures.items() if file in files]
-        for line, name in code.module(file).heavy if len(users) > 1 else []:
+        for line, name in code.script(file).heavy if len(users) > 1 else []:
             found = f"{name} must not be imported at the top, since stages {', '.join(users)} import the file"
             yield f"{file}:{line}: {found}: import it in the function that needs it"
 

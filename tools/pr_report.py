@@ -15,8 +15,10 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ FIGURES = {  # committed tables, and their columns that are numbers
     "curve": ("metrics/review/risk_coverage.csv", ("coverage", "error")),
     "decision": ("metrics/review/decisions.csv", ("threshold", "coverage", "error", "target_error")),
 }
+DIGESTS = "data/code/"  # the code of each stage, a line for each file: its SHA-256 and path
 ROLES = ("champion", "best", "floor")
 ERRORS = (0.005, 0.01, 0.02, 0.05)  # levels at which the coverage is shown
 COLOURS = {"changed": "#ffd8a8", "touched": "#d0ebff", "stale": "#ffc9c9"}
@@ -81,15 +84,25 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return {key: leaf for item in items for key, leaf in item.items()}
 
 
-def read_stage(stage: Any, after: list[str], made: list[str]) -> Stage:
+def read_bytes(repo: Any, path: str) -> bytes | None:
+    """Return a file at the revision that the repository is switched to; None where it has none."""
+    file = repo.fs.join(repo.root_dir, *path.split("/"))
+    return bytes(repo.fs.cat_file(file)) if repo.fs.exists(file) else None
+
+
+def read_stage(stage: Any, after: list[str], made: list[str], read: Callable[[str], bytes | None]) -> Stage:
     """Return a DVC stage as plain data, while the repository is switched to the stage's revision.
 
-    `made` lists the outputs of all stages: a dep that is one, or a folder of them, is judged there.
+    `made` lists the outputs of all stages: a dep that is one, or a folder of them, is judged there. Of the
+    committed digests of code the files that they list are the deps; `read` returns a file of the revision.
     """
     files = [dep for dep in stage.deps if dep not in stage.params]
     cmd = stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd or [])
     result = Stage(cmd, bool(getattr(stage, "cmd_changed", False)), after=after)
-    result.deps = {dep.def_path: dep.hash_info.value for dep in files}
+    digests = [dep.def_path for dep in files if dep.def_path.startswith(DIGESTS)]
+    lines = [line for path in digests for line in (read(path) or b"").decode().splitlines()]
+    listed = {file: digest for digest, file in (line.split("  ", 1) for line in lines)}  # as sha256sum writes
+    result.deps = {dep.def_path: dep.hash_info.value for dep in files if dep.def_path not in digests} | listed
     result.outs = {out.def_path: out.hash_info.value for out in stage.outs}
     for dep in stage.params:
         where = "" if dep.def_path == "params.yaml" else f"{dep.def_path}:"
@@ -104,6 +117,9 @@ def read_stage(stage: Any, after: list[str], made: list[str]) -> Stage:
             result.stale.append(f"{kind}{code(item.def_path)} (not in dvc.lock)")
         elif item.is_in_repo and item.exists and item.status():  # not in Git: data, which cannot be judged
             result.stale.append(kind + code(item.def_path))
+    for path, digest in listed.items():
+        if sha256(read(path) or b"").hexdigest() != digest:
+            result.stale.append(code(path))
     for dep in stage.params:
         for status in dep.status().values():
             keys = status if isinstance(status, dict) else [dep.def_path]
@@ -145,9 +161,11 @@ def read_snapshot(repo: Any, rev: str) -> Snapshot:
         with repo.switch(rev):
             graph = repo.index.graph
             made = [out.def_path for stage in graph for out in stage.outs]
+            source = cache(partial(read_bytes, repo))
             for stage in sorted(graph, key=name):
-                after = [name(s) for s in graph.successors(stage)]
-                snapshot.stages[name(stage)] = read_stage(stage, after, made)
+                ups = [s for s in graph.successors(stage) if f"{s.outs[0].def_path}/" != DIGESTS]
+                after = [name(s) for s in ups]  # every stage reads its digest: no edges for these
+                snapshot.stages[name(stage)] = read_stage(stage, after, made, source)
             for read, flat in ((repo.metrics.show, snapshot.metrics), (repo.params.show, snapshot.params)):
                 for path, content in sorted(read()[""].get("data", {}).items()):
                     flat.update({(path, key): v for key, v in flatten(content.get("data", {})).items()})

@@ -28,7 +28,7 @@ from aisle.catalogue import CatalogueParams
 from aisle.cli import run
 from aisle.errors import AisleError
 from aisle.params import check, read_yaml
-from aisle.tables import read_csv
+from aisle.tables import read_csv, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = (
@@ -184,11 +184,6 @@ def prepare(workspace: Path) -> None:
     shared = Path(call("dvc", "cache", "dir", cwd=ROOT, capture=True))
     relative = os.path.relpath(shared, workspace / ".dvc")
     (workspace / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {relative}\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def collect(workspace: Path) -> dict[str, Any]:

@@ -54,6 +54,13 @@ def test_a_reset_network_is_a_fresh_one(found):
         assert same(found[f"{name}_fresh"], found[name][0].weights_)
 
 
+def test_it_learns_as_keras_does(found):
+    """The same steps by Keras' Adam; rounding apart, which 140 steps carry on."""
+    assert found["ours"].keys() == found["keras"].keys()
+    for name, values in found["ours"].items():
+        np.testing.assert_allclose(values, found["keras"][name], atol=2e-4)
+
+
 def test_seeds_differ(found):
     first, _ = found["dense"]
     assert all((found["seed"][name] != first.weights_[name]).any() for name in first.weights_)

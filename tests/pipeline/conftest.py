@@ -93,7 +93,7 @@ def copy_tree(path: Path) -> Copy:
         check=True,
     ).stdout
     for name in listed.strip("\0").split("\0"):
-        result = name == "dvc.lock" or (name.startswith("metrics/") and name != "metrics/.gitignore")
+        result = name.startswith(("dvc.lock", "metrics/", "data/code/")) and name != "metrics/.gitignore"
         if (ROOT / name).is_file() and not result:
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, path / name)
@@ -103,6 +103,13 @@ def copy_tree(path: Path) -> Copy:
     copy.run("git", "add", "--all")
     copy.run("git", "commit", "--quiet", "-m", "copy")
     return copy
+
+
+@pytest.fixture
+def after_stacking() -> set[str]:
+    """Return what a change of `stacking` reruns: no encoder, no classifier, no network, no other fusion."""
+    last = {"evaluate", "champion", "review", "track", "report"}
+    return {"fuse@stacking", "explain_fusion@stacking", *last}
 
 
 @pytest.fixture

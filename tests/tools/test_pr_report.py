@@ -240,6 +240,57 @@ def test_unreadable_figures_are_named(reviewed: Path, tmp_path: Path, damage: tu
     assert "**Unreadable at `HEAD`:** `metrics/review/confusion.csv`" in report("first", cwd=clone)
 
 
+DIGESTED = """\
+stages:
+  digest_code:
+    cmd: mkdir -p data/code && sha256sum library/*.py > data/code/score.txt
+    deps: [library]
+    outs:
+      - data/code: {cache: false}
+  score:
+    cmd: python -m library.score
+    deps: [data/code/score.txt]
+    metrics:
+      - metrics/score.json: {cache: false}
+"""
+
+
+@pytest.fixture
+def digested(tmp_path: Path) -> Path:
+    """Make a history of before, after, unrun and half (run in part); a stage has a digest of its code."""
+    sh("git", "init", "--quiet", "--initial-branch=main", cwd=tmp_path)
+    sh(sys.executable, "-m", "dvc", "init", "--quiet", cwd=tmp_path)
+    library = {"library/__init__.py": "", "library/text.py": "", "library/score.py": score(BEFORE)}
+    write(tmp_path, {"dvc.yaml": DIGESTED, ".dvcignore": "__pycache__\n", **library})
+    write(tmp_path, {".gitignore": "__pycache__\n"})
+    commit(tmp_path, "before")
+    write(tmp_path, {"library/text.py": "ONE = 1\n", "library/score.py": score(AFTER)})
+    commit(tmp_path, "after")
+    write(tmp_path, {"library/text.py": "ONE = 2\n"})
+    commit(tmp_path, "unrun", repro=False)
+    sh(sys.executable, "-m", "dvc", "repro", "--quiet", "digest_code", cwd=tmp_path)
+    commit(tmp_path, "half", repro=False)
+    return tmp_path
+
+
+def test_files_behind_a_digest_of_code_are_named(digested: Path) -> None:
+    text = report("before", "after", cwd=digested)
+    assert cells(text, "Stages that changed")["score"] == [
+        "re-run, result changed",
+        "script `library/score.py`; library `library/text.py`",
+    ]
+    assert "None: dvc.lock agrees" in section(text, "Stale stages")
+    assert "-->" not in section(text, "Pipeline")  # every stage has its digest: no edges for these
+
+
+def test_code_that_was_not_run_is_stale_behind_its_digest(digested: Path) -> None:
+    stale = cells(report("after", "unrun", cwd=digested), "Stale stages")
+    assert stale == {"digest_code": ["`library`"], "score": ["`library/text.py`"]}
+    assert cells(report("after", "half", cwd=digested), "Stale stages") == {
+        "score": ["`data/code/score.txt`"]
+    }
+
+
 def score(metrics: dict) -> str:
     return SCORE.replace("METRICS", repr(metrics).replace("nan", 'float("nan")'))
 

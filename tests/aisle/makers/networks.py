@@ -10,11 +10,11 @@ import numpy as np
 from scipy.special import softmax
 
 from aisle import keras_training
-from aisle.dense import DenseHead
+from aisle.dense import DenseHead, DenseNetwork, one_hot
 from aisle.fusion_networks import AttentionFusion, DenseFusion
 from aisle.keras_training import Training
 
-TRAINING = Training(epochs=20, batch_size=32, learning_rate=3e-3, weight_decay=1e-3, label_smoothing=0.05)
+TRAINING = Training(epochs=20, batch_size=32, learning_rate=3e-3, label_smoothing=0.05)
 WIDTHS = (12, 30)
 
 
@@ -24,6 +24,24 @@ def keras_says(estimator, network, inputs):
         for variable in trainer.variables:
             variable.assign(estimator.weights_[variable.path])
         return softmax(trainer.model([each.astype("f") for each in inputs], training=False).numpy(), axis=1)
+
+
+def keras_learns(network, X, targets, seed):
+    """Return the weights after the same epochs of the same network by Keras' own optimiser and loss."""
+    trainer = keras_training.Trainer(network, TRAINING)
+    rng, model = trainer.reset(seed), trainer.model
+    keras = keras_training.frameworks()[1]
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=TRAINING.label_smoothing)
+    model.compile(keras.optimizers.Adam(), loss)
+    steps = -(-len(X) // TRAINING.batch_size)
+    for epoch in range(TRAINING.epochs):
+        order = rng.permutation(len(X))
+        for step in range(steps):
+            progress = (epoch * steps + step) / (steps * TRAINING.epochs)
+            model.optimizer.learning_rate = TRAINING.learning_rate * (1 + np.cos(np.pi * progress)) / 2
+            rows = order[step * TRAINING.batch_size : (step + 1) * TRAINING.batch_size]
+            model.train_on_batch(X[rows], targets[rows])
+    return {each.path: each.numpy() for each in trainer.variables}
 
 
 def vectors(seed, n=200):
@@ -51,6 +69,11 @@ found["fresh"] = again.fit(X, y).weights_
 found["seed"] = DenseHead(TRAINING, (16, 8), 0.3, "root", seed=1).fit(X, y).weights_
 found["watched"] = DenseHead(TRAINING, (16, 8), 0.3, "root", seed=0).fit(X, y, (unseen, truth))
 found["two"] = DenseHead(TRAINING, (16, 8), 0.3, "root").fit(X[y < "c"], y[y < "c"])
+
+plain, targets = DenseNetwork(sum(WIDTHS), (16, 8), 0.0, 4), one_hot(y, np.unique(y))
+with keras_training.trainer(plain, TRAINING) as trainer:
+    found["ours"] = trainer.fit([X], targets, seed=0)[0]
+found["keras"] = keras_learns(plain, X, targets, seed=0)
 
 classes = {"dense_fusion": DenseFusion, "attention": AttentionFusion}
 for name, kind in classes.items():
