@@ -90,8 +90,12 @@ class Sources:
 
     def loads(self, file: str) -> list[Load]:
         """Return the modules of this repository that ``file`` loads by a name it computes."""
-        tops = [(load, load[1].split(".")[0]) for load in self._read(file)[1]]
-        return [load for load, top in tops if "*" in top or (self.root / top).is_dir()]
+
+        def here(name: str) -> bool:
+            top = name.split(".")[0]
+            return "*" in top or (self.root / top).is_dir()
+
+        return [load for load in self._read(file)[1] if here(load[1])]
 
     def files(self, name: str) -> list[str]:
         """Return the files run by importing ``name``: each package's ``__init__.py`` and the module."""
@@ -133,9 +137,9 @@ class Sources:
         found = []
         for top in sorted({name.split(".")[0] for _, name in loads if not name.startswith("*")}):
             for path in sorted((self.root / top).rglob("*.py")):
-                file = path.relative_to(self.root).as_posix()
-                if not path.name.startswith("_") and fits(file, loads):
-                    found.append(file)
+                parts = path.relative_to(self.root).parts
+                if not any(part.startswith((".", "_")) for part in parts) and fits("/".join(parts), loads):
+                    found.append("/".join(parts))
         return found
 
 

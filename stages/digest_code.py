@@ -2,7 +2,7 @@
 
 Inputs: the folders `aisle` and `stages`.
 Outputs: data/code/stages/<stage>.txt, and data/code/aisle/**/<module>.txt for each module that a stage loads
-by a name from params.yaml. A line is a file that is read when the script, or that module, is imported: its
+by a name from params.yaml. A line is a file that the script, or that module, can read by importing: its
 SHA-256 and its path, as `sha256sum` writes and checks them.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aisle import cli
 from aisle.closures import Sources, module
+from aisle.errors import AisleError
 
 
 def run(root: Path, scripts: list[str]) -> dict[str, str]:
@@ -33,9 +34,21 @@ def main() -> None:
         __doc__, library="the package", scripts="the stages' scripts", output="output: folder of digests"
     )
     args = parser.parse_args()
-    root = Path(args.library).parent
-    scripts = [path.relative_to(root).as_posix() for path in sorted(Path(args.scripts).glob("*.py"))]
-    for file, text in run(root, scripts).items():
+    library, folder = Path(args.library), Path(args.scripts)
+    if not (library / "__init__.py").is_file() or folder.parent != library.parent:
+        raise AisleError(
+            f"--library must be a package and --scripts a folder beside it, not {library} and {folder}"
+        )
+    root = library.parent
+    scripts = [path.relative_to(root).as_posix() for path in sorted(folder.glob("*.py"))]
+    if not scripts:
+        raise AisleError(f"--scripts must hold the stages' scripts; {folder} has no .py file")
+    try:
+        digests = run(root, scripts)
+    except SyntaxError as error:
+        where = f"{error.filename}, line {error.lineno}"
+        raise AisleError(f"scripts and what they import must be Python; {where}: {error.msg}") from None
+    for file, text in digests.items():
         path = (Path(args.output) / file).with_suffix(".txt")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -16,7 +16,6 @@ import pandas as pd
 from aisle import cli, recipes, tables
 from aisle.metrics import EvaluationParams
 from aisle.params import load_params
-from aisle.tables import read_json
 
 TABLES = ("confusion", "risk_coverage", "decisions", "models", "per_class")
 
@@ -30,10 +29,12 @@ def run(table: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
 
 def summary(package: Path) -> dict[str, Any]:
     """Return package.json with what its models read and under which licences its pretrained weights are."""
-    read = read_json(package / "package.json")
-    models = {path.parent.name: read_json(path) for path in sorted(package.glob("models/**/model.json"))}
+    read = tables.read_json(package / "package.json")
+    models = {
+        path.parent.name: tables.read_json(path) for path in sorted(package.glob("models/**/model.json"))
+    }
     weights = {
-        path.parent.name: read_json(path) for path in sorted(package.glob("pretrained/*/weights.json"))
+        path.parent.name: tables.read_json(path) for path in sorted(package.glob("pretrained/*/weights.json"))
     }
     kept = ("label", "source", "revision", "licence")
     return read | {
@@ -61,7 +62,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     floor = load_params(args.params, "evaluation", EvaluationParams).floor
-    choice = read_json(Path(args.choice))
+    choice = tables.read_json(Path(args.choice))
     roles = {"floor": floor, "champion": choice["champion"], "best": choice["best"]}
     output = Path(args.output)
     for name in TABLES:

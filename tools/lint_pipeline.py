@@ -252,9 +252,9 @@ def check_code(stage: Stage, code: Code, script: str) -> tuple[list[str], list[s
     declared = [dep for dep in stage.paths("deps") if _is_code(dep)]
     first, closure = _digest(_path(script)), dict.fromkeys(code.closure(script))
     chosen: list[str] = []  # digests of modules loaded by name
-    violations = (
-        [] if first in declared else [f"{first} covers what the stage imports, {STALE}; add it to deps"]
-    )
+    violations = []
+    if first not in declared:
+        violations.append(f"{first}, the digest of what the stage imports, is read {STALE}; add it to deps")
     seen: set[str] = set()
     while loaders := [f for f in closure if f.endswith(".py") and f not in seen and code.loads(f)]:
         seen.update(loaders)
@@ -271,6 +271,8 @@ def check_code(stage: Stage, code: Code, script: str) -> tuple[list[str], list[s
                     closure |= dict.fromkeys(code.closure(module(path)))
                 else:
                     violations.append(f"{path} must exist since an item names it: write it, or correct that")
+    for file in [file for file in closure if not file.startswith(tuple(f"{folder}/" for folder in CODE))]:
+        violations.append(f"{file} is imported and is not digested: move it into {' or '.join(CODE)}")
     for dep in declared:
         if dep not in (first, *chosen):
             why = (

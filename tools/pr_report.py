@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ COLOURS = {"changed": "#ffd8a8", "touched": "#d0ebff", "stale": "#ffc9c9"}
 STALE = (
     "The code, params or definition in Git are not those that dvc.lock was made from, so the committed "
     "metrics of these stages and of those after them are not this revision's. "
-    "**Run `dvc repro` and commit dvc.lock and metrics/.**"
+    "**Run `dvc repro` and commit dvc.lock, metrics/ and data/code/.**"
 )
 NOT_STALE = "None: dvc.lock agrees with the code and params in Git. Data that is not in Git is not judged."
 
@@ -99,10 +99,18 @@ def read_stage(stage: Any, after: list[str], made: list[str], read: Callable[[st
     files = [dep for dep in stage.deps if dep not in stage.params]
     cmd = stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd or [])
     result = Stage(cmd, bool(getattr(stage, "cmd_changed", False)), after=after)
-    digests = [dep.def_path for dep in files if dep.def_path.startswith(DIGESTS)]
-    lines = [line for path in digests for line in (read(path) or b"").decode().splitlines()]
-    listed = {file: digest for digest, file in (line.split("  ", 1) for line in lines)}  # as sha256sum writes
-    result.deps = {dep.def_path: dep.hash_info.value for dep in files if dep.def_path not in digests} | listed
+    result.deps = {dep.def_path: dep.hash_info.value for dep in files}
+    edited = []
+    for path in [path for path in result.deps if path.startswith(DIGESTS)]:
+        listed, recorded = read(path) or b"", result.deps.pop(path)
+        for line in listed.decode().splitlines():  # as sha256sum writes
+            digest, _, file = line.partition("  ")
+            content = read(file)
+            agrees = content is not None and sha256(content).hexdigest() == digest
+            edited += [] if agrees else [code(file)]
+            # None if dvc.lock was made from another list; MD5, as dvc.lock has of files
+            known = agrees and md5(listed).hexdigest() == recorded
+            result.deps[file] = md5(content or b"").hexdigest() if known else None
     result.outs = {out.def_path: out.hash_info.value for out in stage.outs}
     for dep in stage.params:
         where = "" if dep.def_path == "params.yaml" else f"{dep.def_path}:"
@@ -117,9 +125,7 @@ def read_stage(stage: Any, after: list[str], made: list[str], read: Callable[[st
             result.stale.append(f"{kind}{code(item.def_path)} (not in dvc.lock)")
         elif item.is_in_repo and item.exists and item.status():  # not in Git: data, which cannot be judged
             result.stale.append(kind + code(item.def_path))
-    for path, digest in listed.items():
-        if sha256(read(path) or b"").hexdigest() != digest:
-            result.stale.append(code(path))
+    result.stale += edited
     for dep in stage.params:
         for status in dep.status().values():
             keys = status if isinstance(status, dict) else [dep.def_path]
@@ -162,10 +168,13 @@ def read_snapshot(repo: Any, rev: str) -> Snapshot:
             graph = repo.index.graph
             made = [out.def_path for stage in graph for out in stage.outs]
             source = cache(partial(read_bytes, repo))
+            # What writes the digests runs at every edit, and every stage comes after it: only told if stale
+            digesting = {s for s in graph if any(f"{out.def_path}/" == DIGESTS for out in s.outs)}
             for stage in sorted(graph, key=name):
-                ups = [s for s in graph.successors(stage) if f"{s.outs[0].def_path}/" != DIGESTS]
-                after = [name(s) for s in ups]  # every stage reads its digest: no edges for these
-                snapshot.stages[name(stage)] = read_stage(stage, after, made, source)
+                after = [name(s) for s in graph.successors(stage) if s not in digesting]
+                read_one = read_stage(stage, after, made, source)
+                if read_one.stale or stage not in digesting:
+                    snapshot.stages[name(stage)] = read_one
             for read, flat in ((repo.metrics.show, snapshot.metrics), (repo.params.show, snapshot.params)):
                 for path, content in sorted(read()[""].get("data", {}).items()):
                     flat.update({(path, key): v for key, v in flatten(content.get("data", {})).items()})

@@ -106,13 +106,6 @@ def copy_tree(path: Path) -> Copy:
 
 
 @pytest.fixture
-def after_stacking() -> set[str]:
-    """Return what a change of `stacking` reruns: no encoder, no classifier, no network, no other fusion."""
-    last = {"evaluate", "champion", "review", "track", "report"}
-    return {"fuse@stacking", "explain_fusion@stacking", *last}
-
-
-@pytest.fixture
 def make_copy() -> Callable[[Path], Copy]:
     """Return the function that copies the working tree to a folder."""
     return copy_tree

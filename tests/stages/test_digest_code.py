@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.digest_code import run
+import pytest
+
+from aisle import cli
+from stages.digest_code import main, run
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -47,6 +50,29 @@ def test_an_edit_changes_the_digests_of_what_imports_the_file_alone(tmp_path):
             source.write("# an edit\n")
         after = run(tmp_path, SCRIPTS)
         assert sorted(name for name in after if after[name] != before[name]) == changed
+
+
+@pytest.mark.parametrize(
+    ("library", "scripts", "message"),
+    [
+        ("nope", "stages", "--library must be a package"),
+        ("aisle", "aisle/encoders", "--scripts a folder beside it"),
+        ("aisle", "docs", "docs has no .py file"),
+        ("aisle", "broken", "broken/stage.py, line 1"),
+    ],
+)
+def test_errors_are_one_line(tmp_path, monkeypatch, capsys, library, scripts, message):
+    make(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/stage.py").write_text("import (\n")
+    monkeypatch.chdir(tmp_path)
+    flags = ["--library", library, "--scripts", scripts, "--output", "code"]
+    monkeypatch.setattr(sys, "argv", ["digest_code", *flags])
+    with pytest.raises(SystemExit):
+        cli.run(main)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "code").exists()
 
 
 def test_sha256sum_checks_what_is_written(tmp_path):

@@ -141,6 +141,7 @@ def load(name):
     "aisle/report/__init__.py": "",
     "aisle/report/page.py": "import plotly\nfrom typing import TYPE_CHECKING\n",
     "aisle/report/page.html.j2": "<html>",
+    "tools/helper.py": "",
     "data/sample/products.csv": "id\n",
     "docs/data_dictionary.md": """
 # Outputs under `data/` and `data/sample/products.csv`
@@ -202,10 +203,10 @@ SECOND = """  again:
 # fmt: off
 FAULTS = {
     "missing digest *": ("dvc.yaml", "      - data/code/stages/ingest.txt  # the code\n", "",
-        "stage ingest: data/code/stages/ingest.txt covers what the stage imports, but not declared: DVC"),
+        "stage ingest: data/code/stages/ingest.txt, the digest of what the stage imports, is read but not"),
     "digest of another stage *": (
         "dvc.yaml", "- data/code/stages/encode.txt", "- data/code/stages/report.txt",
-        "stage encode: data/code/stages/encode.txt covers what the stage imports, but not declared"),
+        "stage encode: data/code/stages/encode.txt, the digest of what the stage imports, is read but not"),
     "superfluous digest *": ("dvc.yaml", "      - features\n",
         "      - features\n      - data/code/aisle/encoders/bow.txt\n",
         "stage report: data/code/aisle/encoders/bow.txt is declared but is no code that the stage loads"),
@@ -222,6 +223,8 @@ FAULTS = {
         "stage digest_code: data/code must appear in cmd"),
     "digests elsewhere": ("dvc.yaml", "      - data/code: {cache: false}", "      - data/cod",
         "stage ingest: data/code/stages/ingest.txt must be an output of another stage or in Git"),
+    "code that is not digested": ("aisle/ids.py", "", "import tools.helper\n",
+        "stage ingest: tools/helper.py is imported and is not digested: move it into aisle or stages"),
     "no template": ("dvc.yaml", "        - data/code/aisle/encoders/${item.encoder}.txt\n", "",
         "stage encode: aisle/encoders/__init__.py:5 loads aisle.encoders.* by name: deps must hold"),
     "load by unknown name": ("aisle/report/page.py", "", "importlib.import_module(name)\n",
@@ -486,7 +489,7 @@ def test_fault_in_this_repository_is_found(copy: Path, fault: str) -> None:
     nodes = {name: stage.get("do", stage) for name, stage in body["stages"].items()}
     if fault == "dep":
         nodes["embed_text"]["deps"].remove("data/code/stages/embed_text.txt")
-        message = "dvc.yaml: stage embed_text: data/code/stages/embed_text.txt covers what the stage imports"
+        message = "dvc.yaml: stage embed_text: data/code/stages/embed_text.txt, the digest of what the stage"
     elif fault == "param":
         name = next(name for name, node in nodes.items() if node.get("params"))
         nodes[name]["params"].pop()

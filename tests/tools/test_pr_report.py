@@ -280,15 +280,27 @@ def test_files_behind_a_digest_of_code_are_named(digested: Path) -> None:
         "script `library/score.py`; library `library/text.py`",
     ]
     assert "None: dvc.lock agrees" in section(text, "Stale stages")
-    assert "-->" not in section(text, "Pipeline")  # every stage has its digest: no edges for these
+    assert "digest_code" not in text  # it runs at every edit, and every stage comes after it
 
 
 def test_code_that_was_not_run_is_stale_behind_its_digest(digested: Path) -> None:
     stale = cells(report("after", "unrun", cwd=digested), "Stale stages")
     assert stale == {"digest_code": ["`library`"], "score": ["`library/text.py`"]}
-    assert cells(report("after", "half", cwd=digested), "Stale stages") == {
-        "score": ["`data/code/score.txt`"]
-    }
+    half = report("after", "half", cwd=digested)
+    assert cells(half, "Stale stages") == {"score": ["`data/code/score.txt`"]}
+    assert "None." in section(half, "Stages that changed")  # its digest is new, but it has not run
+
+
+def test_files_as_deps_before_and_a_digest_after(digested: Path) -> None:
+    """What has not changed is not said to have changed."""
+    sh("git", "checkout", "--quiet", "after", cwd=digested)
+    files = "library/__init__.py, library/score.py, library/text.py"
+    pipeline = DIGESTED.replace("data/code/score.txt", files)
+    write(digested, {"dvc.yaml": "stages:\n" + pipeline[pipeline.index("  score:") :]})
+    commit(digested, "files")
+    assert cells(report("files", "after", cwd=digested), "Stages that changed") == {}
+    text = cells(report("files", "unrun", cwd=digested), "Stale stages")
+    assert text["score"] == ["`library/text.py`"]
 
 
 def score(metrics: dict) -> str:
@@ -445,7 +457,9 @@ def test_code_and_params_without_repro_are_stale(project: Path) -> None:
         "embed@tfidf": ["`stages/embed.py`, param `encoders.tfidf`"],
         "embed@use": ["`stages/embed.py`"],
     }
-    assert "**Run `dvc repro` and commit dvc.lock and metrics/.**" in section(unrun, "Stale stages")
+    assert "**Run `dvc repro` and commit dvc.lock, metrics/ and data/code/.**" in section(
+        unrun, "Stale stages"
+    )
     assert "**3 stages stale, see the end.**" in unrun.splitlines()[2]
     assert "None." in section(unrun, "Stages that changed")
     assert '["embed (3)"]:::stale' in unrun
