@@ -7,6 +7,7 @@ result is that of a fresh network, bit for bit. A step of Adam is TensorFlow's o
 a dozen passes over all weights, a fifth of a fit where two run side by side.
 """
 
+import atexit
 import gc
 import os
 from collections import defaultdict
@@ -50,6 +51,7 @@ def frameworks() -> tuple[Any, Any]:
     finally:
         if collecting:
             gc.enable()
+    atexit.register(gc.freeze)  # else Python looks through all of TensorFlow's objects as it ends: a second
     if keras.backend.backend() != "tensorflow":
         raise AisleError(f"KERAS_BACKEND must be tensorflow, not {keras.backend.backend()!r}")
     return tf, keras
