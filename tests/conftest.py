@@ -466,6 +466,18 @@ def repo() -> Path:
 
 
 @pytest.fixture(scope="session")
+def write_files() -> Callable[[Path, dict[str, str]], None]:
+    """Return the function that writes texts, path to content, below a folder."""
+
+    def write(root: Path, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def no_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of models/pretrained/ for encoders that need no weights."""
     folder = tmp_path_factory.mktemp("none")

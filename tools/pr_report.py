@@ -11,6 +11,7 @@ Figures are the committed tables of `FIGURES`, by role (floor, champion, best), 
 import argparse
 import csv
 import html
+import io
 import math
 import re
 import subprocess
@@ -141,11 +142,10 @@ def read_rows(repo: Any, path: str, numbers: Sequence[str]) -> list[Row]:
     KeyError, ValueError
         If it lacks a column, or has no number where one must be.
     """
-    file = repo.fs.join(repo.root_dir, *path.split("/"))
-    if not repo.fs.exists(file):
+    content = read_bytes(repo, path)
+    if content is None:
         return []
-    with repo.fs.open(file, "r", encoding="utf-8", newline="") as lines:
-        rows = [dict(row) for row in csv.DictReader(lines)]
+    rows = [dict(row) for row in csv.DictReader(io.StringIO(content.decode(), newline=""))]
     keys = ("role", "model", *(["actual", "predicted"] if "products" in numbers else []))
     return [
         {key: row[key] for key in keys} | {number: float(row[number] or "") for number in numbers}

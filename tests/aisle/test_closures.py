@@ -36,10 +36,8 @@ ENCODE = ["aisle/__init__.py", "aisle/encoders/__init__.py", "aisle/ids.py", "st
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+def root(tmp_path: Path, write_files) -> Path:
+    write_files(tmp_path, FILES)
     return tmp_path
 
 

@@ -23,29 +23,24 @@ FILES = {
 SCRIPTS = ["stages/encode.py", "stages/report.py"]
 
 
-def make(root: Path) -> Path:
-    for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
-
-
-def test_a_digest_for_each_script_and_each_module_that_is_loaded_by_name(tmp_path):
-    found = run(make(tmp_path), SCRIPTS)
+def test_a_digest_for_each_script_and_each_module_that_is_loaded_by_name(tmp_path, write_files):
+    write_files(tmp_path, FILES)
+    found = run(tmp_path, SCRIPTS)
     chosen = ["aisle/encoders/base.py", "aisle/encoders/bow.py", "aisle/scalers/none.py"]
     assert sorted(found) == sorted([*SCRIPTS, *chosen])
     files = [line.split("  ")[1] for line in found["aisle/encoders/bow.py"].splitlines()]
     assert files == ["aisle/__init__.py", "aisle/encoders/__init__.py", *chosen[:2]]
 
 
-def test_an_edit_changes_the_digests_of_what_imports_the_file_alone(tmp_path):
-    before = run(make(tmp_path), SCRIPTS)
+def test_an_edit_changes_the_digests_of_what_imports_the_file_alone(tmp_path, write_files):
+    write_files(tmp_path, FILES)
+    before = run(tmp_path, SCRIPTS)
     for file, changed in {
         "aisle/page.py": ["stages/report.py"],
         "aisle/encoders/bow.py": ["aisle/encoders/bow.py"],
         "aisle/encoders/base.py": ["aisle/encoders/base.py", "aisle/encoders/bow.py"],
     }.items():
-        make(tmp_path)
+        write_files(tmp_path, FILES)
         with (tmp_path / file).open("a") as source:
             source.write("# an edit\n")
         after = run(tmp_path, SCRIPTS)
@@ -61,11 +56,8 @@ def test_an_edit_changes_the_digests_of_what_imports_the_file_alone(tmp_path):
         ("aisle", "broken", "broken/stage.py, line 1"),
     ],
 )
-def test_errors_are_one_line(tmp_path, monkeypatch, capsys, library, scripts, message):
-    make(tmp_path)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/stage.py").write_text("import (\n")
+def test_errors_are_one_line(tmp_path, write_files, monkeypatch, capsys, library, scripts, message):
+    write_files(tmp_path, FILES | {"docs/page.md": "", "broken/stage.py": "import (\n"})
     monkeypatch.chdir(tmp_path)
     flags = ["--library", library, "--scripts", scripts, "--output", "code"]
     monkeypatch.setattr(sys, "argv", ["digest_code", *flags])

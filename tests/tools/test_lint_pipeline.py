@@ -181,11 +181,9 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 @pytest.fixture
-def repo(tmp_path: Path) -> Path:
+def repo(tmp_path: Path, write_files) -> Path:
     """Return a miniature repository without faults."""
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text.lstrip())
+    write_files(tmp_path, {name: text.lstrip() for name, text in FILES.items()})
     return tmp_path
 
 
