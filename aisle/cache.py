@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, AnyStr
 
 import numpy as np
@@ -55,7 +56,7 @@ def max_bytes() -> float:
 def connect(path: Path) -> sqlite3.Connection:
     """Open the store in a folder; make both if they are not there."""
     path.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path / FILE, timeout=PATIENCE)
+    connection = sqlite3.connect(path / FILE, timeout=PATIENCE, check_same_thread=False)
     for left in range(PATIENCE * 20, -1, -1):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -78,7 +79,8 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 class ItemCache:
     """Vectors of one encoder by the item's content; `close` it, or use `contextlib.closing`.
 
-    A store that cannot be read or written costs one warning, and encoding goes on without it.
+    Threads may share it. A store that cannot be read or written costs one warning, and encoding goes on
+    without it.
 
     Parameters
     ----------
@@ -90,6 +92,7 @@ class ItemCache:
 
     def __init__(self, encoder: Any, weights: str) -> None:
         self._connection: sqlite3.Connection | None = None
+        self._lock = Lock()
         self._variant, self._max_bytes, path = b"", max_bytes(), folder()
         if path is None or not getattr(encoder, "stateless", False):
             return
@@ -110,10 +113,12 @@ class ItemCache:
         """
         digests = [sha256(item.encode() if isinstance(item, str) else item).digest() for item in items]
         keys = [sha256(self._variant + digest).digest() for digest in digests]
-        vectors = self._get(keys)
+        with self._lock:
+            vectors = self._get(keys)
         if new := {key: item for key, item in zip(keys, items, strict=True) if key not in vectors}:
             made = dict(zip(new, np.asarray(transform(list(new.values())), "<f4"), strict=True))
-            self._put([(key, vector.tobytes()) for key, vector in made.items()])
+            with self._lock:
+                self._put([(key, vector.tobytes()) for key, vector in made.items()])
             vectors |= made
         return np.stack([vectors[key] for key in keys])
 

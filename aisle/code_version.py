@@ -1,13 +1,17 @@
 """The version of a module's code, computed: what it imports is read from its source, nothing is run."""
 
+import re
 import sys
+from collections import defaultdict
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import Distribution, distributions, version
 from modulefinder import ModuleFinder
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+MODULE = re.compile(r"^([^/,]+)(?:/[^,]*\.py|(?<=\.py)),", re.MULTILINE)
+"""The first part of each Python file's path in a distribution's list of files, RECORD."""
 
 
 def _needs(module: str) -> tuple[dict[str, Path], set[str]]:
@@ -20,13 +24,24 @@ def _needs(module: str) -> tuple[dict[str, Path], set[str]]:
 
 
 @cache
-def _providers() -> dict[str, list[str]]:
-    return dict(packages_distributions())  # reads every installed distribution
+def _providers() -> dict[str, list[Distribution]]:
+    """Return the distributions that have a module of a name.
+
+    As `importlib.metadata.packages_distributions`, which takes six times as long, 0.4 s of each stage that
+    has an item cache: it parses all descriptions and makes a path of each file.
+    """
+    found = defaultdict(list)
+    for each in distributions():
+        names = (each.read_text("top_level.txt") or "").split()
+        files = MODULE.findall(each.read_text("RECORD") or "") if not names else []
+        for name in {*names, *(file.removesuffix(".py") for file in files)}:
+            found[name].append(each)
+    return found
 
 
 def libraries(module: str) -> dict[str, str]:
     """Return the installed libraries that a module's code imports, and their versions."""
-    found = {library for name in _needs(module)[1] for library in _providers().get(name, [])}
+    found = {each.metadata["Name"] for name in _needs(module)[1] for each in _providers().get(name, [])}
     return {library: version(library) for library in sorted(found)}
 
 

@@ -14,10 +14,9 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
-from aisle import keras_training
+from aisle import components, keras_training
 from aisle.dense import dense, forward, one_hot, stack
 from aisle.params import Section
 from aisle.scaling import Scaling, scaler
@@ -89,14 +88,10 @@ class Parts:
             scaler(scaling).fit(part[each]) if each.sum() > 1 else None
             for part, each, scaling in zip(parts, given.T, ("standard", self.scaling), strict=True)
         ]
-        self.components_, self.spread_ = None, 1.0
+        self.components_ = None
         if self.scalers_[1] is not None and self.n_components:
             picture = self.scalers_[1].transform(parts[1][given[:, 1]])
-            count = min(self.n_components, *picture.shape)
-            solver = "randomized" if count < min(picture.shape) else "full"
-            self.components_ = PCA(count, svd_solver=solver, iterated_power=2, random_state=0).fit(picture)
-            # one factor for all components: their sizes tell what matters
-            self.spread_ = float(np.sqrt(self.components_.explained_variance_.mean())) or 1.0
+            self.components_ = components.principal(picture, self.n_components)
         return self
 
     def transform(self, X: np.ndarray) -> list[np.ndarray]:
@@ -106,7 +101,7 @@ class Parts:
             for part, each in zip(self._split(X), self.scalers_, strict=True)
         ]
         if self.components_ is not None:
-            parts[1] = self.components_.transform(parts[1]) / self.spread_
+            parts[1] = parts[1] @ self.components_.T
             # of few products there are fewer components: networks as wide share what is compiled
             lacking = min(self.n_components, self.widths[1]) - parts[1].shape[1]
             parts[1] = np.pad(parts[1], ((0, 0), (0, lacking)))

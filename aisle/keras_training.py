@@ -7,8 +7,6 @@ result is that of a fresh network, bit for bit. A step of Adam is TensorFlow's o
 a dozen passes over all weights, a fifth of a fit where two run side by side.
 """
 
-import atexit
-import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -36,22 +34,16 @@ def frameworks() -> tuple[Any, Any]:
     """Return the modules tensorflow and keras, with a single thread for each operation.
 
     More threads would add in another order, and the last bits depend on the number of cores; whole fits run
-    in parallel instead. Python's garbage collector rests during the import: it takes a quarter less time.
+    in parallel instead.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        import tensorflow as tf
+    import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(cores())
-        import keras
-    finally:
-        if collecting:
-            gc.enable()
-    atexit.register(gc.freeze)  # else Python looks through all of TensorFlow's objects as it ends: a second
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(cores())
+    import keras
+
     if keras.backend.backend() != "tensorflow":
         raise AisleError(f"KERAS_BACKEND must be tensorflow, not {keras.backend.backend()!r}")
     return tf, keras

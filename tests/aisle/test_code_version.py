@@ -1,5 +1,7 @@
 """aisle/code_version.py: another version for other code, and only then."""
 
+from importlib.metadata import packages_distributions
+
 import pytest
 
 from aisle import code_version as module
@@ -50,3 +52,11 @@ def test_the_folder_does_not_count(root, monkeypatch):
     root.rename(root.with_name("elsewhere"))
     monkeypatch.setattr(module, "ROOT", root.with_name("elsewhere"))
     assert code_version("aisle.encoder") == before
+
+
+def test_the_distributions_are_those_that_python_finds():
+    found = {
+        name: {each.metadata["Name"] for each in several} for name, several in module._providers().items()
+    }
+    assert found == {name: set(several) for name, several in packages_distributions().items()}
+    assert found["sklearn"] == {"scikit-learn"} and len(found["ruamel"]) == 2

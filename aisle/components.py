@@ -1,0 +1,68 @@
+"""Principal components of the pictures of a training part, kept from run to run.
+
+A study fits each network dozens of times for every seed, and again for every variant of its params, on the
+same training parts. So what the components are is kept in the item cache (aisle/cache.py): there the item is
+a training part as a whole.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+
+from aisle.cache import ItemCache, folder
+from aisle.weights import NONE
+
+
+class Components(BaseEstimator):
+    """What the item cache takes for an encoder: the vector of a training part is its components, in a row.
+
+    Parameters
+    ----------
+    columns
+        Of a training part.
+    most
+        Components are so many, or as many as there are products or columns.
+    """
+
+    stateless = True  # the same part has the same components
+
+    def __init__(self, columns: int, most: int) -> None:
+        self.columns = columns
+        self.most = most
+
+    def transform(self, items: list[bytes]) -> np.ndarray:
+        """Return the components of each part (items, components * columns)."""
+        return np.stack([self._learn(np.frombuffer(item, "<f4").reshape(-1, self.columns)) for item in items])
+
+    def _learn(self, part: np.ndarray) -> np.ndarray:
+        count = min(self.most, *part.shape)
+        solver = "randomized" if count < min(part.shape) else "full"
+        pca = PCA(count, svd_solver=solver, iterated_power=2, random_state=0).fit(part)
+        # one factor for all components: their sizes tell what matters
+        spread = float(np.sqrt(pca.explained_variance_.mean())) or 1.0
+        return (pca.components_ / spread).ravel()
+
+
+def principal(part: np.ndarray, most: int) -> np.ndarray:
+    """Return the components (k, columns) of a training part, of such length that their mean variance is 1.
+
+    Parameters
+    ----------
+    part
+        float32 (n, columns), standardised.
+    most
+        k, where there are as many products and columns.
+    """
+    columns = part.shape[1]
+    item = np.ascontiguousarray(part, "<f4").tobytes()
+    found = _kept(columns, most, folder()).encode([item], Components(columns, most).transform)
+    return found.reshape(-1, columns)
+
+
+@cache
+def _kept(columns: int, most: int, store: Path | None) -> ItemCache:
+    """Open the cache once in a process: fits run side by side, and what is wrong with it is said once."""
+    return ItemCache(Components(columns, most), NONE)
