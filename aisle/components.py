@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA
 
 from aisle.cache import ItemCache, folder
 from aisle.weights import NONE
@@ -38,6 +37,8 @@ class Components(BaseEstimator):
         return np.stack([self._learn(np.frombuffer(item, "<f4").reshape(-1, self.columns)) for item in items])
 
     def _learn(self, part: np.ndarray) -> np.ndarray:
+        from sklearn.decomposition import PCA  # a quarter of a second that only new parts need
+
         count = min(self.most, *part.shape)
         solver = "randomized" if count < min(part.shape) else "full"
         pca = PCA(count, svd_solver=solver, iterated_power=2, random_state=0).fit(part)

@@ -28,7 +28,7 @@ def learned(monkeypatch):
             shapes.append(X.shape)
             return super().fit(X)
 
-    monkeypatch.setattr(components, "PCA", Spy)
+    monkeypatch.setattr("sklearn.decomposition.PCA", Spy)
     return shapes
 
 

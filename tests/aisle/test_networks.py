@@ -47,6 +47,10 @@ def test_numpy_predicts_as_keras(found, name):
     assert estimator.score(found["unseen"], found["truth"]) > 0.6  # 0.25 by chance
 
 
+def test_what_keras_draws_with_is_not_imported_but_can_be(found):
+    assert found["drawing"] == []
+
+
 def test_a_reset_network_is_a_fresh_one(found):
     first, _ = found["dense"]
     assert same(found["reset"], first.weights_) and same(found["fresh"], first.weights_)

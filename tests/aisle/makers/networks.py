@@ -3,6 +3,7 @@
 Usage: networks.py OUTPUT. Writes a joblib file: name to value.
 """
 
+import importlib
 import sys
 
 import joblib
@@ -91,4 +92,6 @@ found["shuffled"] = {
     "dense": DenseHead(TRAINING, (16, 8), 0.3).fit(X, chance),
     **{name: kind(TRAINING, WIDTHS, n_components=10).fit(X, chance) for name, kind in classes.items()},
 }
+found["drawing"] = [name for name in ("matplotlib", "cv2", "IPython") if name in sys.modules]
+importlib.import_module("matplotlib.pyplot")
 joblib.dump(found, sys.argv[1])
