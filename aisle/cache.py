@@ -3,7 +3,9 @@
 A stage always writes its whole output; the cache only saves the encoding. It serves encoders that say
 `stateless = True`. The store is `.cache/items/items.sqlite`, unless the environment's AISLE_CACHE names
 another folder or is `off`. AISLE_CACHE_GB bounds it, 4 by default: above it, the encoder unused for longest
-loses its oldest items first. These are no params: they change no result (docs/decisions/0007-item-cache.md).
+loses its oldest items first, and before any encoder the components of training parts (aisle/components.py),
+which are large and quickly learned. These are no params: they change no result
+(docs/decisions/0007-item-cache.md).
 """
 
 import json
@@ -36,7 +38,8 @@ USE = "INSERT INTO variant (digest, encoder, used) VALUES (?1, ?2, ?3) ON CONFLI
 GET = "SELECT vector, crc FROM item WHERE key = ?"
 PUT = "REPLACE INTO item (variant, key, vector, crc) SELECT id, ?2, ?3, ?4 FROM variant WHERE digest = ?1"
 EVICT = """DELETE FROM item WHERE id IN (SELECT id FROM item WHERE variant = (SELECT id FROM variant
-WHERE EXISTS (SELECT 1 FROM item WHERE variant = variant.id) ORDER BY used LIMIT 1) ORDER BY id LIMIT ?)"""
+WHERE EXISTS (SELECT 1 FROM item WHERE variant = variant.id)
+ORDER BY encoder LIKE 'aisle.components %' DESC, used LIMIT 1) ORDER BY id LIMIT ?)"""
 
 
 def folder(root: Path = Path()) -> Path | None:

@@ -7,12 +7,16 @@ a training part as a whole.
 
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from aisle.cache import ItemCache, folder
 from aisle.weights import NONE
+
+_LOCK = Lock()
 
 
 class Components(BaseEstimator):
@@ -37,11 +41,14 @@ class Components(BaseEstimator):
         return np.stack([self._learn(np.frombuffer(item, "<f4").reshape(-1, self.columns)) for item in items])
 
     def _learn(self, part: np.ndarray) -> np.ndarray:
+        import scipy.linalg  # noqa: F401  PCA calculates with it, so that its version must be part of the key
         from sklearn.decomposition import PCA  # a quarter of a second that only new parts need
 
         count = min(self.most, *part.shape)
         solver = "randomized" if count < min(part.shape) else "full"
-        pca = PCA(count, svd_solver=solver, iterated_power=2, random_state=0).fit(part)
+        pca = PCA(count, svd_solver=solver, iterated_power=2, random_state=0)
+        with threadpool_limits(1):  # what is kept must not depend on who asks first, on how many cores
+            pca.fit(part)
         # one factor for all components: their sizes tell what matters
         spread = float(np.sqrt(pca.explained_variance_.mean())) or 1.0
         return (pca.components_ / spread).ravel()
@@ -59,11 +66,12 @@ def principal(part: np.ndarray, most: int) -> np.ndarray:
     """
     columns = part.shape[1]
     item = np.ascontiguousarray(part, "<f4").tobytes()
-    found = _kept(columns, most, folder()).encode([item], Components(columns, most).transform)
-    return found.reshape(-1, columns)
+    with _LOCK:  # fits run side by side, and what is wrong with the cache is said once
+        kept = _kept(columns, most, folder())
+    return kept.encode([item], Components(columns, most).transform).reshape(-1, columns)
 
 
 @cache
 def _kept(columns: int, most: int, store: Path | None) -> ItemCache:
-    """Open the cache once in a process: fits run side by side, and what is wrong with it is said once."""
+    """Open the cache, once in a process."""
     return ItemCache(Components(columns, most), NONE)

@@ -1,11 +1,13 @@
 """What the stages of neural models write: predictions out of fold, the model of all products, the history."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from aisle import keras_training, predictions, recipes, saved_models, tables
 from aisle.inputs import Inputs
@@ -21,6 +23,16 @@ def out_of_fold(
     return predictions.out_of_fold(
         estimator, inputs.X, inputs.available, folds, progress, workers=keras_training.cores()
     )
+
+
+def finish(
+    estimator: Any, inputs: Inputs, folds: pd.DataFrame, name: str, title: str
+) -> tuple[saved_models.SavedModel, pd.DataFrame]:
+    """Return the model fitted on all products, and the history of the hold-out's fit; both at a time."""
+    with ThreadPoolExecutor(keras_training.cores()) as pool:
+        epochs = pool.submit(history, clone(estimator), inputs, folds)
+        model = pool.submit(fit_all, clone(estimator), inputs, folds, name, title)
+        return model.result(), epochs.result()
 
 
 def fit_all(

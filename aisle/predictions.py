@@ -203,6 +203,10 @@ def align(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_nam
         inner = ", fold " + rows["fold"].astype(str) + ", inner fold " + rows["inner_fold"].astype(str)
         return rows[tables.KEY] + test + inner.where(rows["inner_fold"] != TEST, "") + ")"
 
+    columns = [*KEYS, "category"]
+    found, wanted = (rows[columns].reset_index(drop=True) for rows in (table, reference))
+    if found.equals(wanted) and not found.duplicated(KEYS).any():
+        return table.reset_index(drop=True)  # as a rule; what follows takes ten times as long
     aligned = tables.align(table.assign(**{tables.KEY: keys(table)}), keys(reference), name, reference_name)
     for column in ("fold", "category"):
         differ = aligned[column].to_numpy() != reference[column].to_numpy()

@@ -25,8 +25,8 @@ def run(
     head = DenseHead(params.training, params.layers, params.dropout, params.scaling, seed)
     bar = partial(tqdm, desc=f"{name}, seed {seed}", unit="fit", disable=None)
     table = neural_models.out_of_fold(head, inputs, folds, bar)
-    epochs = neural_models.history(head, inputs, folds)
-    return neural_models.fit_all(head, inputs, folds, name, title), table, epochs
+    model, epochs = neural_models.finish(head, inputs, folds, name, title)
+    return model, table, epochs
 
 
 def main() -> None:

@@ -24,8 +24,8 @@ def run(
     network = create(params, inputs.parts, seed)
     bar = partial(tqdm, desc=f"{name}, seed {seed}", unit="fit", disable=None)
     table = neural_models.out_of_fold(network, inputs, folds, bar)
-    epochs = neural_models.history(network, inputs, folds)
-    return neural_models.fit_all(network, inputs, folds, name, params.title), table, epochs
+    model, epochs = neural_models.finish(network, inputs, folds, name, params.title)
+    return model, table, epochs
 
 
 def main() -> None:

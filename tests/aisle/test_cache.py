@@ -149,6 +149,16 @@ def test_the_store_is_bounded_and_the_encoder_unused_for_longest_loses_first(sto
     assert encode(["old"], Spy(name="old"))[1] == ["old"]
 
 
+def test_components_of_training_parts_go_before_encodings(store, monkeypatch):
+    monkeypatch.setenv("AISLE_CACHE_GB", "0.001")
+    encode([str(number) for number in range(100)], Spy(dimension=1000))  # 0.4 MB
+    parts = type("Parts", (Spy,), {"__module__": "aisle.components"})(dimension=50_000)
+    for number in range(6):  # 0.2 MB each; used last
+        encode([str(number)], parts)
+    assert encode([str(number) for number in range(100)], Spy(dimension=1000))[1] == []
+    assert encode(["5"], parts)[1] == [] and encode(["0"], parts)[1] == ["0"]
+
+
 def test_a_batch_above_the_bound_is_encoded_all_the_same(monkeypatch):
     monkeypatch.setenv("AISLE_CACHE_GB", "0.00001")
     assert encode(["a", "b"])[0].shape == (2, 3)

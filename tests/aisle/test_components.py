@@ -7,8 +7,10 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
 
 from aisle import components
+from aisle.code_version import libraries
 from aisle.components import principal
 from aisle.fusion_networks import Parts
 
@@ -87,7 +89,29 @@ def test_threads_share_it(learned, capsys):
     assert len(learned) == 80 and capsys.readouterr().err == ""
 
 
-def test_a_network_s_parts_are_the_same_bytes_learned_or_read():
+def test_a_store_that_cannot_be_used_is_said_once_and_parts_are_learned(learned, capsys, monkeypatch):
+    monkeypatch.setenv("AISLE_CACHE", __file__)  # no folder
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda seed: principal(part(seed), 4), range(16)))
+    assert len(learned) == 16
+    assert capsys.readouterr().err.count("warning") == 1
+
+
+def test_the_key_has_the_versions_of_what_calculates():
+    assert {"numpy", "scipy", "scikit-learn"} <= libraries("aisle.components").keys()
+
+
+def test_they_do_not_depend_on_the_number_of_threads(monkeypatch):
+    monkeypatch.setenv("AISLE_CACHE", "off")
+    X = part(products=660, columns=400)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(principal(X, 64))
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_network_s_parts_are_the_same_bytes_learned_or_read(learned):
     X = np.hstack([part(1, columns=3), part()])
 
     def saved():
@@ -97,3 +121,4 @@ def test_a_network_s_parts_are_the_same_bytes_learned_or_read():
         return buffer.getvalue()
 
     assert saved() == saved()
+    assert len(learned) == 1

@@ -322,6 +322,14 @@ def test_align_puts_rows_in_the_references_order(models):
     pd.testing.assert_frame_equal(aligned, second)
 
 
+def test_align_takes_rows_in_order_as_they_are_unless_they_are_doubled_in_both(models):
+    first, second = models
+    pd.testing.assert_frame_equal(predictions.align(second, first, "picture", "text"), second)
+    doubled = [pd.concat([table, table[table["product_id"] == "p05"]]) for table in models]
+    with pytest.raises(AisleError, match="several for p05"):
+        predictions.align(doubled[1], doubled[0], "picture", "text")
+
+
 def test_align_follows_a_shuffled_reference(models):
     first, second = models
     reference = first.sample(frac=1, random_state=0)
