@@ -18,10 +18,8 @@ FILES = {
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+def root(tmp_path, monkeypatch, write_files):
+    write_files(tmp_path, FILES)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     return tmp_path
 
