@@ -125,12 +125,41 @@ def probability_scores(
     return result
 
 
+@dataclass(frozen=True)
+class Levels:
+    """The levels of a catalogue's category paths, the same for every model.
+
+    Attributes
+    ----------
+    first, second
+        First segment, and the first two, of the path of each product, indexed by product_id.
+    above
+        The first segment that most products of a category have, by category.
+    """
+
+    first: pd.Series
+    second: pd.Series
+    above: pd.Series
+
+
+def levels(paths: pd.Series, category: pd.Series) -> Levels:
+    """Return the levels of category paths.
+
+    Parameters
+    ----------
+    paths
+        Category path of each product, segments joined by " >> ", indexed by product_id.
+    category
+        Category of each product, of those without a prediction too: what none has can still be predicted.
+    """
+    segments = paths.str.split(" >> ")
+    first = segments.str[0]
+    above = first[category.index].groupby(category).agg(lambda each: each.mode().iloc[0])
+    return Levels(first, segments.str[:2].str.join(" >> "), above)
+
+
 def path_scores(
-    test: pd.DataFrame,
-    paths: pd.Series,
-    category: pd.Series,
-    group: np.ndarray,
-    params: EvaluationParams,
+    test: pd.DataFrame, levels: Levels, group: np.ndarray, params: EvaluationParams
 ) -> dict[str, float]:
     """Return the hierarchical scores on the category path, with intervals.
 
@@ -138,10 +167,8 @@ def path_scores(
     ----------
     test
         Rows of one protocol.
-    paths
-        Category path of each product, segments joined by " >> ", indexed by product_id.
-    category
-        Category of each product, of those without a row too: what no row has can still be predicted.
+    levels
+        Of the catalogue's paths.
     group, params
         As in `probability_scores`.
 
@@ -152,13 +179,10 @@ def path_scores(
         first two segments of paths of the share of their products that is put into the right category, so
         that a rare kind of product counts as much as a frequent one.
     """
-    segments = paths.str.split(" >> ")
-    first, second = segments.str[0], segments.str[:2].str.join(" >> ")
-    above = first[category.index].groupby(category).agg(lambda each: each.mode().iloc[0])
     ids, said = test["product_id"], metrics.predicted(test)
-    right_above = above[said].to_numpy() == first[ids].to_numpy()
+    right_above = levels.above[said].to_numpy() == levels.first[ids].to_numpy()
     right = said == test["category"].to_numpy(str)
-    nodes, node = np.unique(second[ids].to_numpy(str), return_inverse=True)
+    nodes, node = np.unique(levels.second[ids].to_numpy(str), return_inverse=True)
     place = np.zeros((len(test), len(nodes)))
     place[np.arange(len(test)), node] = 1
     matrix = np.hstack([np.ones((len(test), 1)), right_above[:, None], place, place * right[:, None]])
@@ -176,7 +200,7 @@ def path_scores(
     return result
 
 
-def score(model: Model, folds: pd.DataFrame, paths: pd.Series, params: EvaluationParams) -> dict[str, Any]:
+def score(model: Model, folds: pd.DataFrame, levels: Levels, params: EvaluationParams) -> dict[str, Any]:
     """Return the flat dict of one model, without comparisons; a protocol that it has not run is left out."""
     result: dict[str, Any] = {"weights": model.weights}
     products = folds.set_index("product_id")
@@ -188,7 +212,7 @@ def score(model: Model, folds: pd.DataFrame, paths: pd.Series, params: Evaluatio
         groups = products.loc[rows["product_id"], "group"].to_numpy()
         found = metrics.summarise(rows, groups, params)
         found |= probability_scores(rows, decided, groups, params)
-        found |= path_scores(rows, paths, products["category"], groups, params)
+        found |= path_scores(rows, levels, groups, params)
         found["temperature"] = float(decided["temperature"].mean())
         for name in (each for each in rows.columns if each.startswith(predictions.WEIGHT)):
             found[f"mean_{name}"] = float(rows[name].mean())

@@ -83,29 +83,40 @@ class Parts:
 
     def fit(self, X: np.ndarray) -> Self:
         """Learn from the products that have the modality."""
-        parts, given = self._split(X), self._given(X)
-        self.scalers_ = [
-            scaler(scaling).fit(part[each]) if each.sum() > 1 else None
-            for part, each, scaling in zip(parts, given.T, ("standard", self.scaling), strict=True)
-        ]
-        self.components_ = None
-        if self.scalers_[1] is not None and self.n_components:
-            picture = self.scalers_[1].transform(parts[1][given[:, 1]])
-            self.components_ = components.principal(picture, self.n_components)
+        self.fit_transform(X)
         return self
+
+    def fit_transform(self, X: np.ndarray) -> list[np.ndarray]:
+        """Learn from the products that have the modality; return what `transform` would, each scaled once."""
+        parts, given = self._split(X), self._given(X)
+        scaled = [np.zeros_like(part) for part in parts]
+        self.scalers_: list[Any] = [None, None]
+        self.components_ = None
+        for i, scaling in enumerate(("standard", self.scaling)):
+            rows = given[:, i]
+            if rows.sum() > 1:
+                self.scalers_[i] = scaler(scaling)
+                scaled[i][rows] = self.scalers_[i].fit_transform(parts[i][rows])
+        if self.scalers_[1] is not None and self.n_components:
+            self.components_ = components.principal(scaled[1][given[:, 1]], self.n_components)
+        return self._reduce(scaled, self.present(X))
 
     def transform(self, X: np.ndarray) -> list[np.ndarray]:
         """Return text and picture, with zeros, the mean, where a product or a component is lacking."""
-        parts = [
+        scaled = [
             np.zeros_like(part) if each is None else each.transform(part)
             for part, each in zip(self._split(X), self.scalers_, strict=True)
         ]
+        return self._reduce(scaled, self.present(X))
+
+    def _reduce(self, parts: list[np.ndarray], present: np.ndarray) -> list[np.ndarray]:
+        text, picture = parts
         if self.components_ is not None:
-            parts[1] = parts[1] @ self.components_.T
+            picture = picture @ self.components_.T
             # of few products there are fewer components: networks as wide share what is compiled
-            lacking = min(self.n_components, self.widths[1]) - parts[1].shape[1]
-            parts[1] = np.pad(parts[1], ((0, 0), (0, lacking)))
-        return [part * each[:, None] for part, each in zip(parts, self.present(X).T, strict=True)]
+            lacking = min(self.n_components, self.widths[1]) - picture.shape[1]
+            picture = np.pad(picture, ((0, 0), (0, lacking)))
+        return [part * each[:, None] for part, each in zip((text, picture), present.T, strict=True)]
 
 
 def lose(present: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -149,8 +160,8 @@ class FusionNetwork(ClassifierMixin, BaseEstimator, ABC):
     ) -> Self:
         """Train on fused features (n, width) and categories (n,); validation data is only scored."""
         self.classes_ = np.unique(y)
-        self.parts_ = Parts(self.widths, self.n_components, self.picture_scaling).fit(X)
-        parts, present = self.parts_.transform(X), self.parts_.present(X)
+        self.parts_ = Parts(self.widths, self.n_components, self.picture_scaling)
+        parts, present = self.parts_.fit_transform(X), self.parts_.present(X)
         network = self.network((parts[0].shape[1], parts[1].shape[1]), len(self.classes_))
         checked = None
         if validation:

@@ -46,7 +46,8 @@ def run(
     ids = floor.loc[(floor["protocol"] == "cv") & (floor["repeat"] == 0), "product_id"].unique()
     folds = tables.align(folds, ids, "data/folds.parquet", "the floor's predictions")
     products = tables.align(products, ids, "data/products.parquet", "the floor's predictions")
-    paths = products.set_index("product_id")["category_path"]
+    paths, category = products["category_path"], folds["category"]
+    levels = evaluation.levels(paths.set_axis(ids), category.set_axis(ids))
     ready: dict[str, evaluation.Model] = {}
     listed = []
     for name, seeds in models.items():
@@ -62,7 +63,7 @@ def run(
             ready[name] = evaluation.prepare(
                 about["title"], about["modalities"].split("+"), about["weights"], same, params
             )
-    scores = {name: evaluation.score(model, folds, paths, params) for name, model in ready.items()}
+    scores = {name: evaluation.score(model, folds, levels, params) for name, model in ready.items()}
     for name, extra in evaluation.missing_scores(ready).items():
         scores[name] |= extra
     comparisons = {"gain": params.floor, "over_single": evaluation.best_single(ready, scores)}

@@ -70,13 +70,12 @@ def models(tables_of):
 
 
 @pytest.fixture(scope="module")
-def paths(folds):
-    """Return category paths: ant and bee below X, cow and dog below Y; two kinds of each."""
+def levels(folds):
+    """Return levels of category paths: ant and bee below X, cow and dog below Y; two kinds of each."""
     above = folds["category"].map({"ant": "X", "bee": "X", "cow": "Y", "dog": "Y"})
     kind = np.where(folds["group"] // 4 % 5 == 0, "rare", "usual")
-    return pd.Series(above + " >> " + folds["category"] + " " + kind + " >> leaf", name="path").set_axis(
-        folds["product_id"]
-    )
+    paths, ids = above + " >> " + folds["category"] + " " + kind + " >> leaf", folds["product_id"]
+    return evaluation.levels(paths.set_axis(ids), folds["category"].set_axis(ids))
 
 
 # ------------------------------------------------------------------------------------ what is never looked at
@@ -249,7 +248,8 @@ def path_table(said):
     ],
 )
 def test_path_scores_by_hand(said, first, second):
-    found = evaluation.path_scores(*path_table(said), np.arange(6), PARAMS)
+    table, paths, category = path_table(said)
+    found = evaluation.path_scores(table, evaluation.levels(paths, category), np.arange(6), PARAMS)
     assert found["accuracy_level_1"] == pytest.approx(first)
     assert found["recall_level_2"] == pytest.approx(second)
     for name in ("accuracy_level_1", "recall_level_2"):
@@ -263,19 +263,20 @@ def test_a_rare_kind_counts_as_much_as_a_frequent_one():
     table = pd.DataFrame({"product_id": ids, "category": ["a"] * 6 + ["b"]})
     table["p_a"], table["p_b"] = [0.9] * 5 + [0.1, 0.1], [0.1] * 5 + [0.9, 0.9]
     category = table.set_index("product_id")["category"]
-    found = evaluation.path_scores(table, paths, category, np.arange(7), PARAMS)
+    found = evaluation.path_scores(table, evaluation.levels(paths, category), np.arange(7), PARAMS)
     assert found["recall_level_2"] == pytest.approx(2 / 3)
 
 
 def test_a_category_that_no_tested_product_has_can_be_predicted():
     """The hold-out's test part may lack a small category."""
     table, paths, category = path_table("dddddd")
-    found = evaluation.path_scores(table[table["category"] != "d"], paths, category, np.arange(5), PARAMS)
+    tested, levels = table[table["category"] != "d"], evaluation.levels(paths, category)
+    found = evaluation.path_scores(tested, levels, np.arange(5), PARAMS)
     assert found["recall_level_2"] == 0 and found["accuracy_level_1"] == pytest.approx(2 / 5)  # d is below Y
 
 
-def test_the_scores_of_a_model(models, folds, paths):
-    found = evaluation.score(models["picture"], folds, paths, PARAMS)
+def test_the_scores_of_a_model(models, folds, levels):
+    found = evaluation.score(models["picture"], folds, levels, PARAMS)
     rows = models["picture"].rows("cv")
     assert found["weights"] == "none"
     assert found["cv_accuracy"] == accuracy_score(rows["category"], metrics.predicted(rows))
@@ -304,7 +305,7 @@ def test_the_gain_is_the_corrected_test_of_the_folds(models):
     assert evaluation.fold_gain(models["text"], models["floor"], 0.95) == expected
 
 
-def test_seeds_are_pooled(folds, tables_of, paths):
+def test_seeds_are_pooled(folds, tables_of, levels):
     """Accuracy is the mean over the seeds; the gain of a fold is that of its mean accuracy over the seeds."""
     seeds = {0: made(folds, 10, 0.6), 3: made(folds, 11, 1.0), 7: made(folds, 12, 0.8)}
     pooled = evaluation.prepare("T", ["text"], "none", seeds, PARAMS)
@@ -312,8 +313,8 @@ def test_seeds_are_pooled(folds, tables_of, paths):
         seed: evaluation.prepare("T", ["text"], "none", {seed: each}, PARAMS) for seed, each in seeds.items()
     }
     assert sorted(pooled.test["seed"].unique()) == [0, 3, 7]
-    scores = [evaluation.score(each, folds, paths, PARAMS) for each in alone.values()]
-    found = evaluation.score(pooled, folds, paths, PARAMS)
+    scores = [evaluation.score(each, folds, levels, PARAMS) for each in alone.values()]
+    found = evaluation.score(pooled, folds, levels, PARAMS)
     names = (
         "accuracy",
         "nll",
@@ -399,12 +400,12 @@ def holdout_only(tables_of):
 
 
 def test_a_model_of_the_hold_out_alone_has_no_cross_validated_score(
-    models, holdout_only, folds, paths, tables_of
+    models, holdout_only, folds, levels, tables_of
 ):
-    found = evaluation.score(holdout_only, folds, paths, PARAMS)
+    found = evaluation.score(holdout_only, folds, levels, PARAMS)
     assert (
         found["holdout_accuracy"]
-        == evaluation.score(models["text"], folds, paths, PARAMS)["holdout_accuracy"]
+        == evaluation.score(models["text"], folds, levels, PARAMS)["holdout_accuracy"]
     )
     assert not [name for name in found if name.startswith("cv_")]
     every = models | {"slow": holdout_only}
@@ -412,7 +413,7 @@ def test_a_model_of_the_hold_out_alone_has_no_cross_validated_score(
     assert "slow" not in compared
     assert compared == evaluation.compare(models, "floor", "gain", 0.95)  # it does not count for Holm either
     assert "cv_accuracy_without_text" not in evaluation.missing_scores(every)["slow"]
-    scores = {name: evaluation.score(each, folds, paths, PARAMS) for name, each in every.items()}
+    scores = {name: evaluation.score(each, folds, levels, PARAMS) for name, each in every.items()}
     assert evaluation.best(scores) != "slow" and evaluation.best_single(every, scores) != "slow"
     assert 0 <= evaluation.holdout_mcnemar(holdout_only, models["floor"]) <= 1
     table = tables_of["text"]

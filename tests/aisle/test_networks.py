@@ -135,6 +135,16 @@ def test_parts_learn_from_the_products_that_have_them():
     assert not text[:5].any() and not picture[-5:].any()
 
 
+@pytest.mark.parametrize("scaling", ["standard", "root"])
+@pytest.mark.parametrize("lacking", [slice(0), slice(3), slice(3, None)])
+def test_what_parts_learn_from_is_transformed_as_anything_else(scaling, lacking):
+    X = np.random.default_rng(0).normal(2, 3, (30, 9)).astype(np.float32)
+    X[:5, :3] = X[-5:, 3:] = X[:, lacking] = 0
+    parts = Parts((3, 6), 4, scaling)
+    for learned, transformed in zip(parts.fit_transform(X), parts.transform(X), strict=True):
+        np.testing.assert_array_equal(learned, transformed)
+
+
 def test_modality_dropout_takes_one_of_two_and_never_the_last():
     present = np.array([[1, 1]] * 1000 + [[1, 0]] * 50 + [[0, 1]] * 50, np.float32)
     left = lose(present, 0.4, np.random.default_rng(0))
