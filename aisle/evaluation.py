@@ -126,7 +126,7 @@ def probability_scores(
 
 
 @dataclass(frozen=True)
-class Levels:
+class PathLevels:
     """The levels of a catalogue's category paths, the same for every model.
 
     Attributes
@@ -142,7 +142,7 @@ class Levels:
     above: pd.Series
 
 
-def levels(paths: pd.Series, category: pd.Series) -> Levels:
+def path_levels(paths: pd.Series, category: pd.Series) -> PathLevels:
     """Return the levels of category paths.
 
     Parameters
@@ -150,16 +150,16 @@ def levels(paths: pd.Series, category: pd.Series) -> Levels:
     paths
         Category path of each product, segments joined by " >> ", indexed by product_id.
     category
-        Category of each product, of those without a prediction too: what none has can still be predicted.
+        Category of each product, of those that are not scored too: theirs can still be predicted.
     """
     segments = paths.str.split(" >> ")
     first = segments.str[0]
     above = first[category.index].groupby(category).agg(lambda each: each.mode().iloc[0])
-    return Levels(first, segments.str[:2].str.join(" >> "), above)
+    return PathLevels(first, segments.str[:2].str.join(" >> "), above)
 
 
 def path_scores(
-    test: pd.DataFrame, levels: Levels, group: np.ndarray, params: EvaluationParams
+    test: pd.DataFrame, levels: PathLevels, group: np.ndarray, params: EvaluationParams
 ) -> dict[str, float]:
     """Return the hierarchical scores on the category path, with intervals.
 
@@ -168,7 +168,7 @@ def path_scores(
     test
         Rows of one protocol.
     levels
-        Of the catalogue's paths.
+        See `path_levels`.
     group, params
         As in `probability_scores`.
 
@@ -200,7 +200,7 @@ def path_scores(
     return result
 
 
-def score(model: Model, folds: pd.DataFrame, levels: Levels, params: EvaluationParams) -> dict[str, Any]:
+def score(model: Model, folds: pd.DataFrame, levels: PathLevels, params: EvaluationParams) -> dict[str, Any]:
     """Return the flat dict of one model, without comparisons; a protocol that it has not run is left out."""
     result: dict[str, Any] = {"weights": model.weights}
     products = folds.set_index("product_id")

@@ -79,15 +79,10 @@ class Parts:
         return np.stack([part.any(axis=1) for part in self._split(X)], axis=1)
 
     def _split(self, X: np.ndarray) -> list[np.ndarray]:
-        return np.split(np.asarray(X, np.float32), [self.widths[0]], axis=1)
-
-    def fit(self, X: np.ndarray) -> Self:
-        """Learn from the products that have the modality."""
-        self.fit_transform(X)
-        return self
+        return np.split(np.ascontiguousarray(X, np.float32), [self.widths[0]], axis=1)
 
     def fit_transform(self, X: np.ndarray) -> list[np.ndarray]:
-        """Learn from the products that have the modality; return what `transform` would, each scaled once."""
+        """Learn from the products that have the modality; return what `transform` does of them."""
         parts, given = self._split(X), self._given(X)
         scaled = [np.zeros_like(part) for part in parts]
         self.scalers_: list[Any] = [None, None]

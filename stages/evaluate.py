@@ -46,8 +46,9 @@ def run(
     ids = floor.loc[(floor["protocol"] == "cv") & (floor["repeat"] == 0), "product_id"].unique()
     folds = tables.align(folds, ids, "data/folds.parquet", "the floor's predictions")
     products = tables.align(products, ids, "data/products.parquet", "the floor's predictions")
-    paths, category = products["category_path"], folds["category"]
-    levels = evaluation.levels(paths.set_axis(ids), category.set_axis(ids))
+    levels = evaluation.path_levels(
+        products.set_index("product_id")["category_path"], folds.set_index("product_id")["category"]
+    )
     ready: dict[str, evaluation.Model] = {}
     listed = []
     for name, seeds in models.items():

@@ -75,7 +75,7 @@ def levels(folds):
     above = folds["category"].map({"ant": "X", "bee": "X", "cow": "Y", "dog": "Y"})
     kind = np.where(folds["group"] // 4 % 5 == 0, "rare", "usual")
     paths, ids = above + " >> " + folds["category"] + " " + kind + " >> leaf", folds["product_id"]
-    return evaluation.levels(paths.set_axis(ids), folds["category"].set_axis(ids))
+    return evaluation.path_levels(paths.set_axis(ids), folds["category"].set_axis(ids))
 
 
 # ------------------------------------------------------------------------------------ what is never looked at
@@ -249,7 +249,7 @@ def path_table(said):
 )
 def test_path_scores_by_hand(said, first, second):
     table, paths, category = path_table(said)
-    found = evaluation.path_scores(table, evaluation.levels(paths, category), np.arange(6), PARAMS)
+    found = evaluation.path_scores(table, evaluation.path_levels(paths, category), np.arange(6), PARAMS)
     assert found["accuracy_level_1"] == pytest.approx(first)
     assert found["recall_level_2"] == pytest.approx(second)
     for name in ("accuracy_level_1", "recall_level_2"):
@@ -263,14 +263,14 @@ def test_a_rare_kind_counts_as_much_as_a_frequent_one():
     table = pd.DataFrame({"product_id": ids, "category": ["a"] * 6 + ["b"]})
     table["p_a"], table["p_b"] = [0.9] * 5 + [0.1, 0.1], [0.1] * 5 + [0.9, 0.9]
     category = table.set_index("product_id")["category"]
-    found = evaluation.path_scores(table, evaluation.levels(paths, category), np.arange(7), PARAMS)
+    found = evaluation.path_scores(table, evaluation.path_levels(paths, category), np.arange(7), PARAMS)
     assert found["recall_level_2"] == pytest.approx(2 / 3)
 
 
 def test_a_category_that_no_tested_product_has_can_be_predicted():
     """The hold-out's test part may lack a small category."""
     table, paths, category = path_table("dddddd")
-    tested, levels = table[table["category"] != "d"], evaluation.levels(paths, category)
+    tested, levels = table[table["category"] != "d"], evaluation.path_levels(paths, category)
     found = evaluation.path_scores(tested, levels, np.arange(5), PARAMS)
     assert found["recall_level_2"] == 0 and found["accuracy_level_1"] == pytest.approx(2 / 5)  # d is below Y
 

@@ -125,8 +125,7 @@ def test_parts_learn_from_the_products_that_have_them():
     rng = np.random.default_rng(0)
     X = np.hstack([rng.normal(5, 2, (30, 3)), rng.normal(-3, 4, (30, 6))])
     X[:5, :3] = X[-5:, 3:] = 0
-    parts = Parts((3, 6), 4, "standard").fit(X)
-    text, picture = parts.transform(X)
+    text, picture = Parts((3, 6), 4, "standard").fit_transform(X)
     assert text.shape == (30, 3) and picture.shape == (30, 4)
     np.testing.assert_allclose(text[5:].mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(text[5:].std(axis=0), 1, rtol=1e-6)
@@ -137,8 +136,9 @@ def test_parts_learn_from_the_products_that_have_them():
 
 @pytest.mark.parametrize("scaling", ["standard", "root"])
 @pytest.mark.parametrize("lacking", [slice(0), slice(3), slice(3, None)])
-def test_what_parts_learn_from_is_transformed_as_anything_else(scaling, lacking):
-    X = np.random.default_rng(0).normal(2, 3, (30, 9)).astype(np.float32)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_parts_learn_from_is_transformed_as_anything_else(scaling, lacking, order):
+    X = np.asarray(np.random.default_rng(0).normal(2, 3, (30, 9)), np.float32, order)
     X[:5, :3] = X[-5:, 3:] = X[:, lacking] = 0
     parts = Parts((3, 6), 4, scaling)
     for learned, transformed in zip(parts.fit_transform(X), parts.transform(X), strict=True):

@@ -74,35 +74,45 @@ def test_contributing_guide_adds_an_encoder(warm):
     assert (warm.path / "features/text/characters.parquet").is_file()
 
 
-@pytest.fixture(scope="module")
-def no_op(cold, tmp_path_factory) -> tuple[float, float]:
-    """Return seconds of a no-op repro and of one of as many idle stages, the shortest of five.
-
-    An idle stage copies a file and has one param, of the same params.yaml: DVC parses it for every stage.
-    """
-    folder = tmp_path_factory.mktemp("bare")
-    stages = [line.split()[0] for line in cold.run("dvc", "stage", "list").stdout.splitlines()]
-    bare = type(cold)(folder)
-    bare.run("git", "init", "--quiet")
-    bare.run("dvc", "init", "--quiet")
-    shutil.copyfile(cold.path / "params.yaml", folder / "params.yaml")
+def idle(copy, stages: int, params: Path | None) -> None:
+    """Make a pipeline of stages that copy a file each and, given a params.yaml, have a param of it."""
+    copy.path.mkdir()
+    copy.run("git", "init", "--quiet")
+    copy.run("dvc", "init", "--quiet")
     lines = ["stages:"]
-    for number, _ in enumerate(stages):
-        (folder / f"{number}.txt").write_text(str(number))
-        lines += [f"  s{number}:", f"    cmd: cp {number}.txt {number}.out", "    params: [seeds]"]
+    for number in range(stages):
+        (copy.path / f"{number}.txt").write_text(str(number))
+        lines += [f"  s{number}:", f"    cmd: cp {number}.txt {number}.out"]
         lines += [f"    deps: [{number}.txt]", f"    outs: [{number}.out]"]
-    (folder / "dvc.yaml").write_text("\n".join(lines) + "\n")
-    assert len(bare.repro()) == len(stages)
-    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
+        lines += ["    params: [seeds]"] if params else []
+    (copy.path / "dvc.yaml").write_text("\n".join(lines) + "\n")
+    if params:
+        shutil.copyfile(params, copy.path / "params.yaml")
+    assert len(copy.repro()) == stages
+
+
+@pytest.fixture(scope="module")
+def no_op(cold, tmp_path_factory) -> dict[str, float]:
+    """Return seconds of a no-op repro, of idle stages and of such with params: the shortest of five."""
+    folder = tmp_path_factory.mktemp("idle")
+    copies = {"ours": cold} | {name: type(cold)(folder / name) for name in ("idle", "with params")}
+    stages = len(cold.run("dvc", "stage", "list").stdout.splitlines())
+    idle(copies["idle"], stages, None)
+    idle(copies["with params"], stages, cold.path / "params.yaml")
+    seconds: dict[str, list[float]] = {name: [] for name in copies}
     for _ in range(5):
-        for name, copy in (("ours", cold), ("bare", bare)):
+        for name, copy in copies.items():
             start = time.perf_counter()
             assert copy.repro() == []
             seconds[name].append(time.perf_counter() - start)
-    return min(seconds["ours"]), min(seconds["bare"])
+    return {name: min(each) for name, each in seconds.items()}
 
 
-def test_no_op_costs_under_a_second_more_than_dvc_itself(no_op):
-    """What part 1 promises; against stages without params it is a little more (decision 17)."""
-    ours, theirs = no_op
-    assert ours - theirs < 1, f"no-op repro takes {ours:.2f} s, DVC's own {theirs:.2f} s"
+def test_no_op_costs_under_a_second_more_than_idle_stages_with_params(no_op):
+    """DVC parses params.yaml for each of them (decision 17)."""
+    assert no_op["ours"] - no_op["with params"] < 1, no_op
+
+
+def test_no_op_costs_under_two_seconds_more_than_idle_stages(no_op):
+    """The parsing too: it grows with params.yaml."""
+    assert no_op["ours"] - no_op["idle"] < 2, no_op
