@@ -44,6 +44,11 @@ def test_comparing_variants(warm):
         assert word in show, show
     assert "stacking.cv_accuracy" in outputs[3] and "metrics/models.json" in outputs[3]
     assert "metrics/ingest.json" not in outputs[3]
+    apply = re.search(r"`(dvc exp apply [^`]*)` and `dvc repro`", section("Comparing variants"))
+    assert apply, "the section must say how a variant is taken over"
+    warm.run(*apply[1].split())
+    assert "{C: 0.01}" in (warm.path / "params.yaml").read_text(encoding="utf-8")
+    assert warm.repro() == ["explain_fusion@stacking", "champion", "review", "report", "track"]
 
 
 def test_reviewing_a_pull_request(warm):
