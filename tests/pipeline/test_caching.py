@@ -105,14 +105,22 @@ def no_op(cold, tmp_path_factory) -> dict[str, float]:
             start = time.perf_counter()
             assert copy.repro() == []
             seconds[name].append(time.perf_counter() - start)
-    return {name: min(each) for name, each in seconds.items()}
+    found = {name: min(each) for name, each in seconds.items()}
+    print(f"no-op repro of {stages} stages, seconds: {found}")
+    return found
+
+
+@pytest.mark.xfail(reason="DVC parses params.yaml for each stage that has params (decision 17)", strict=False)
+def test_no_op_costs_under_a_second_more_than_dvc_itself(no_op):
+    """What part 1 promises. Some machines keep it; the limits below hold on all."""
+    assert no_op["ours"] - no_op["idle"] < 1, no_op
 
 
 def test_no_op_costs_under_a_second_more_than_idle_stages_with_params(no_op):
-    """DVC parses params.yaml for each of them (decision 17)."""
+    """DVC parses params.yaml for each of these too."""
     assert no_op["ours"] - no_op["with params"] < 1, no_op
 
 
 def test_no_op_costs_under_two_seconds_more_than_idle_stages(no_op):
-    """The parsing too: it grows with params.yaml."""
+    """The parsing included: it grows with params.yaml."""
     assert no_op["ours"] - no_op["idle"] < 2, no_op
