@@ -5,7 +5,7 @@ READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint study report notebook cards weights times sample lock cache-info cache-clear clean
+.PHONY: help repro test lint study report notebook cards weights times bench merge-lock sample lock cache-info cache-clear clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -18,17 +18,19 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	$(BIN)/pip check
 	@touch $@
 
-repro: $(READY) ## run the pipeline; does only what has changed (ends with reports/index.html)
-	dvc repro
+repro: $(READY) ## run the pipeline; does only what has changed (ends with reports/index.html and the answer)
+	@python tools/repro.py
 
-test: $(READY) ## all tests
-	pytest
+test: $(READY) ## all tests, a process for each core; one file's tests stay in one, so that it prepares once
+	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## style, types, and the pipeline's deps, params and outputs
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	python tools/lint_pipeline.py
+	python tools/tree.py --check
 
 study: $(READY) ## the pipeline on another catalogue: make study CATALOGUE=folder [MAPPING=file.yaml]
 	@test -n "$(CATALOGUE)" || { echo "error: name the catalogue's folder: make study CATALOGUE=folder" >&2; exit 2; }
@@ -44,11 +46,20 @@ notebook: $(READY) ## notebooks/study.ipynb, run on the outputs, as reports/note
 cards: $(READY) ## the generated part of docs/data_card.md and docs/model_card.md, from metrics/
 	python tools/cards.py
 
-weights: $(READY) ## download every model's official weights, or say which could not be had and the ways out
-	python tools/weights.py
+weights: $(READY) ## download every model's official weights, or say which could not be had; ACCEPT=1: those without a digest too
+	python tools/weights.py $(if $(ACCEPT),--accept-unknown)
 
 times: $(READY) ## how long each stage takes from cold, and how much of it is imports
 	python tools/stage_times.py
+
+bench: $(READY) ## the pipeline from cold, a no-op and a variant: OLD (89f9e67) against the last commit
+	python tools/bench_repro.py $(if $(OLD),--old "$(OLD)")
+
+tree: $(READY) ## the tree of the repository in README.md, from the modules' docstrings
+	python tools/tree.py
+
+merge-lock: $(READY) ## in a merge: end the conflicts in dvc.lock, metrics/, data/code/, and run what fits neither side
+	python tools/merge_lock.py
 
 sample: $(READY) ## make data/sample again (the same bytes)
 	python tools/make_sample_catalogue.py

@@ -1,1 +1,0 @@
-"""Aisle: tell which aisle of a shop each product belongs in."""

@@ -4,31 +4,35 @@ One product:
 
   python -m aisle.predict --model champion --title "Wall clock" --image clock.jpg
 
-Many, from a CSV with any of the columns title, description, specifications, image (others are kept):
+Many, from a table (CSV, TSV, Excel, JSON lines, Parquet, XML), by the columns of the catalogue that the model
+has learned from, or those named title, description, specifications and image (others are kept):
 
   python -m aisle.predict --model champion --input products.csv --output predictions.csv
 
 Each gets a category with its probability, the three most probable ones, and whether to send it to a person:
-the probability is below the threshold that kept the share of wrong automatic decisions at the target error.
+the probability is below the threshold above which the share of wrong decisions is bounded.
 A picture that cannot be read costs a warning, and the product is predicted from its text.
-The model is a package (aisle/packaging.py): a folder that needs nothing but the installed aisle.
+The model is a package (aisle/deployment/packaging.py): a folder that needs nothing but the installed aisle.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aisle import cli, packaging
-from aisle.errors import AisleError, some
-from aisle.packaging import RAW
+from aisle.deployment import packaging
+from aisle.deployment.packaging import RAW
+from aisle.pipeline import atomic, cli, escaping
+from aisle.pipeline.errors import AisleError, some
+from aisle.pipeline.params import check
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from aisle.predictor import Predictor
+    from aisle.deployment.predictor import Predictor
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,62 +55,131 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--image", metavar="PATH", help="its picture: JPEG, PNG, GIF, WebP, BMP, TIFF or AVIF")
     many = result.add_argument_group("many products")
-    many.add_argument("--input", metavar="CSV", help="products, one row each (UTF-8)")
-    many.add_argument("--images", metavar="FOLDER", help="of the pictures (default: where the CSV is)")
-    many.add_argument("--output", metavar="CSV", help="the input's columns, then the predictions'")
+    many.add_argument("--input", metavar="TABLE", help="products, one row each; see docs/catalogues.md")
+    many.add_argument(
+        "--columns",
+        metavar="FIELD=COLUMN",
+        nargs="+",
+        default=[],
+        help="where the table has title, image, ...",
+    )
+    many.add_argument("--encoding", help="of the table (default: found out)")
+    many.add_argument("--delimiter", help="between its columns (default: found out)")
+    many.add_argument("--quote", help='around its fields, "" for none (default: found out)')
+    many.add_argument("--images", metavar="FOLDER", help="of the pictures (default: where the table is)")
+    many.add_argument(
+        "--output", metavar="PATH", help="the input's columns, then the predictions': CSV, or .parquet"
+    )
     result.add_argument("--json", action="store_true", help="print JSON, with every category's probability")
     return result
 
 
-def read_products(path: Path) -> "pd.DataFrame":
-    """Read a CSV of raw products; every column is text.
+def read_products(args: argparse.Namespace, package: packaging.Package) -> tuple["pd.DataFrame", ...]:
+    """Read a table of raw products.
+
+    Returns
+    -------
+    kept : pandas.DataFrame
+        The table as it is, in text: a row for each record.
+    products : pandas.DataFrame
+        The same records as the predictor reads them (`aisle.deployment.product_table.raw_products`).
+    problems : pandas.DataFrame
+        Columns line and problem ("" where the record is well-formed), likewise.
 
     Raises
     ------
     AisleError
-        If it is missing, no CSV, or has none of the columns.
+        If it is no table, or has none of the columns.
     """
     import pandas as pd
 
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise AisleError(f"{path} must be a CSV of products; there is no such file") from None
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise AisleError(f"{path} must be a CSV of products, in UTF-8: {error}") from None
-    if not set(RAW) & set(table.columns):
+    from aisle.catalogue.formats.records import FormatParams
+    from aisle.catalogue.source import read_source
+    from aisle.deployment import product_table
+
+    said = dict(each.partition("=")[::2] for each in args.columns)
+    if wrong := [name for name, column in said.items() if name not in RAW or not column]:
+        raise AisleError(f"--columns must be FIELD=COLUMN, of the fields {some(RAW)}; see {some(wrong)}")
+    options = {name: getattr(args, name) for name in ("encoding", "delimiter", "quote")}
+    params = check({key: value for key, value in options.items() if value is not None}, FormatParams, "--")
+    records = read_source(args.input, params)
+    if swallowed := [line for line, words in records.problems.items() if "inch mark" in words]:
         raise AisleError(
-            f"{path} must have some of the columns {some(RAW)}; it has {some(table.columns, 20)}"
+            f"{args.input} must have one row a product; on line {swallowed[0]} "
+            f"{records.problems[swallowed[0]]} (--quote)"
         )
-    return table
+    columns = product_table.find_columns(records.table, package.columns, said)
+    print(f"{args.input} {records.told()}; {_told(columns)}", file=sys.stderr)
+    lines = records.table.index
+    problems = pd.DataFrame({"line": lines, "problem": [records.problems.get(line, "") for line in lines]})
+    return (
+        product_table.as_cells(records.table),
+        product_table.raw_products(records, columns, params),
+        problems,
+    )
+
+
+def _told(columns: Mapping[str, object]) -> str:
+    """Return in words which column is which field, and which there is not."""
+    lacking = [name for name in RAW if name not in columns]
+    told = ", ".join(name if name == column else f"{name} is {column}" for name, column in columns.items())
+    return told + (f"; no {some(lacking)}" if lacking else "")
+
+
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
+
+
+def write_predictions(rows: "pd.DataFrame", path: str) -> None:
+    """Write a table, whole or not at all: it may be the input's place.
+
+    Its suffix says whether it is Parquet, and how a CSV is compressed. In a CSV, a text that a spreadsheet
+    would take for a formula has an apostrophe before it.
+    """
+    with atomic.replacing(path) as part:
+        if Path(path).suffix.lower() == ".parquet":
+            rows.to_parquet(part, index=False)
+            return
+        method = COMPRESSIONS.get(Path(path).suffix.lower())
+        named: dict[str, dict[str, Any]] = {
+            "zip": {"archive_name": Path(path).stem},
+            "gzip": {"mtime": 0},
+        }  # the same bytes each time
+        packed: Any = {"method": method, **named.get(method or "", {})}
+        rows = escaping.each_text(rows, escaping.formula)
+        rows.to_csv(part, index=False, float_format="%.10g", lineterminator="\n", compression=packed)
 
 
 def many(predictor: "Predictor", args: argparse.Namespace) -> None:
-    """Predict the products of a CSV."""
+    """Predict the products of a table."""
     import pandas as pd
     from tqdm import tqdm
 
-    from aisle.predictor import as_json
+    from aisle.deployment.predictor import as_json
 
     source = Path(args.input)
-    products = read_products(source)
+    kept, products, problems = read_products(args, predictor.package)
     folder = Path(args.images) if args.images else source.parent
     if not folder.is_dir():
         raise AisleError(f"--images must be a folder; {folder} is not")
     bar = partial(tqdm, desc="products", unit="batch", disable=None)
     table = predictor.predict(products, folder, bar) if len(products) else pd.DataFrame()
-    if twice := sorted({*products.columns} & {*table.columns}):
+    if twice := sorted({*kept.columns} & {*table.columns}):
         raise AisleError(f"{source} must not have columns of the predictions; rename {some(twice)}")
+    if len(table):
+        told = problems["problem"].map(lambda words: f"the record is malformed: {words}" if words else "")
+        table["warning"] = [told[i] or warning for i, warning in enumerate(table["warning"])]
+        table["send_to_person"] |= told.ne("")
+    rows = pd.concat([kept, table], axis=1)
+    if len(rows) != len(kept):
+        raise RuntimeError(f"{len(kept)} products were read and {len(rows)} predicted")
     if args.output:
-        Path(args.output).parent.mkdir(parents=True, exist_ok=True)
-        rows = pd.concat([products, table], axis=1)
-        rows.to_csv(args.output, index=False, float_format="%.10g", lineterminator="\n")
+        write_predictions(rows, args.output)
     if args.json:
         print(json.dumps(as_json(table) if len(table) else [], ensure_ascii=False, indent=2))
     if len(table):
         warned = table["warning"].loc[table["warning"] != ""]
         for row, warning in warned.head(5).items():
-            print(f"warning: product {int(str(row)) + 1}: {warning}", file=sys.stderr)
+            print(f"warning: line {problems['line'].iloc[int(str(row))]}: {warning}", file=sys.stderr)
         if len(warned) > 5:
             print(f"warning: and {len(warned) - 5} more, see the column `warning`", file=sys.stderr)
     waiting = int(table["send_to_person"].sum()) if len(table) else 0
@@ -117,7 +190,7 @@ def one(predictor: "Predictor", args: argparse.Namespace) -> None:
     """Predict one product and print it."""
     import pandas as pd
 
-    from aisle.predictor import as_json
+    from aisle.deployment.predictor import as_json
 
     row = {name: getattr(args, name) for name in RAW if getattr(args, name)}
     if "image" not in row and predictor.package.modalities == ["image"]:
@@ -139,7 +212,10 @@ def one(predictor: "Predictor", args: argparse.Namespace) -> None:
     decision = predictor.package.decision
     says = {True: "yes", False: "no"}[result["send_to_person"]]
     if decision.get("threshold") is not None:
-        says += f" (threshold {decision['threshold']:.3f}, target error {decision['target_error']:.1%})"
+        says += (
+            f" (threshold {decision['threshold']:.3f}: at most {decision['guaranteed_bound']:.2%} wrong, "
+            f"{decision['confidence']:.0%} confidence)"
+        )
     print(f"category        {result['category']}  {result['probability']:.3f}")
     for place, other in enumerate(result["top3"][1:], 2):
         print(f"{place}.              {other['category']}  {other['probability']:.3f}")
@@ -158,16 +234,20 @@ def main() -> None:
     args = arguments.parse_args()
     single = [args.title, args.description, args.specifications, args.image]
     if bool(args.input) == any(each is not None for each in single):
-        arguments.error("give either one product (--title, --image, ...) or --input, a CSV of them")
+        arguments.error("give either one product (--title, --image, ...) or --input, a table of them")
     if args.input and not (args.output or args.json):
         arguments.error("--input needs --output, or --json")
     if not args.input and (args.output or args.images):
         arguments.error("--output and --images go with --input")
     if not args.input and not any(each and each.strip() for each in single):
         arguments.error("--title, --description, --specifications or --image must not all be empty")
+    if args.output:
+        atomic.check_place(args.output, "--output")
     folder = packaging.find(args.model)
 
-    from aisle.predictor import Predictor  # pandas takes a while; a wrong command line is told at once
+    from aisle.deployment.predictor import (
+        Predictor,  # pandas takes a while; a wrong command line is told at once
+    )
 
     (many if args.input else one)(Predictor(folder), args)
 

@@ -1,53 +1,26 @@
 """Predict every product out of fold with one classifier.
 
 Inputs: what `params.yaml: classifiers.<name>.input` names; data/folds.parquet.
-Outputs: predictions/<name>.parquet, one row per protocol, repeat and product: fold, true category, whether
-the product had input, one probability per category, what learns fitted inside the fold, and inner rows (see
-aisle/predictions.py); models/<name>/: the model fitted on all products, to predict new ones.
+Outputs: predictions/classifiers/<name>.parquet, one row per protocol, repeat and product: fold, true
+category, whether the product had input, one probability per category, what learns fitted inside the fold, and
+inner rows (see aisle/models/predictions_table.py); models/<name>/: the model fitted on all products, to
+predict new ones.
 """
 
 from functools import partial
-from typing import Any
 
-import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from aisle import classifiers, cli, predictions, recipes, saved_models, tables
-from aisle.params import load_params
-
-
-def run(
-    inputs: classifiers.Inputs, folds: pd.DataFrame, model: classifiers.Model, progress: Any = iter
-) -> pd.DataFrame:
-    """Return the predictions table."""
-    folds = tables.align(folds, inputs.product_ids, "data/folds.parquet", "the classifier's input")
-    return predictions.out_of_fold(model.estimator(), inputs.X, inputs.available, folds, progress)
-
-
-def fit(
-    inputs: classifiers.Inputs, folds: pd.DataFrame, model: classifiers.Model, name: str, title: str
-) -> saved_models.SavedModel:
-    """Return the model fitted on all products; without an estimator where nothing can be learned."""
-    category = tables.align(folds, inputs.product_ids, "data/folds.parquet", "the classifier's input")[
-        "category"
-    ]
-    prior = category.value_counts(normalize=True).sort_index()
-    y = category.to_numpy(str)[inputs.available]
-    estimator = None
-    if len(np.unique(y)) > 1:
-        estimator = model.estimator().fit(inputs.X[inputs.available], y)
-    facts = (
-        [str(each) for each in prior.index],
-        [float(each) for each in prior],
-        inputs.weights,
-        inputs.recipe,
-    )
-    return saved_models.SavedModel(name, title, *facts, estimator=estimator)
+from aisle.models import cross_fitting, fit_all, model_folder
+from aisle.models.classifiers import registry
+from aisle.models.model_input import labelled
+from aisle.pipeline import cli, tables
+from aisle.pipeline.params import load_params
+from aisle.representations import recipes
 
 
 def main() -> None:
-    """Read files, run, write files."""
+    """Read files, fit, write files."""
     parser = cli.parser(
         __doc__,
         input="texts or features",
@@ -57,17 +30,18 @@ def main() -> None:
     )
     parser.add_argument("--classifier", required=True, help="entry of params.yaml: classifiers")
     args = parser.parse_args()
-    params = load_params(args.params, f"classifiers.{args.classifier}", classifiers.ClassifierParams)
-    model = classifiers.create(params)
+    params = load_params(args.params, f"classifiers.{args.classifier}", registry.ClassifierParams)
+    model = registry.create(params)
     inputs = model.read(args.input)
+    inputs, folds = labelled(inputs, tables.read(args.folds), "the classifier's input")
     bar = partial(tqdm, desc=args.classifier, unit="fit", disable=None)
-    folds = tables.read(args.folds)
+    table = cross_fitting.out_of_fold(model.estimator(), inputs.X, inputs.available, folds, bar)
     kinds = "+".join(sorted(recipes.modalities(inputs.recipe)))
-    table = run(inputs, folds, model, bar)
-    tables.write(
-        table, args.output, inputs.catalogue, weights=inputs.weights, modalities=kinds, title=params.title
-    )
-    saved_models.write(fit(inputs, folds, model, args.classifier, params.title), args.model)
+    attrs = {"weights": inputs.weights, "modalities": kinds, "title": params.title}
+    tables.write(table, args.output, inputs.catalogue, **attrs)
+    about = {"classifiers": params.model_dump(mode="json")}
+    fitted = fit_all.fit_all(model.estimator(), inputs, folds, args.classifier, params.title, about)
+    model_folder.write(fitted, args.model)
 
 
 if __name__ == "__main__":

@@ -1,61 +1,42 @@
-"""Score a model with folds that ignore near-duplicates, beside its scores with those that do not.
+"""Score cheap models with folds that ignore near-duplicates, beside their scores with those that do not.
 
-Inputs: what `params.yaml: classifiers.<name>.input` names; data/folds.parquet; predictions/<name>.parquet.
-Output: reports/ungrouped/<name>.csv, one row per repeat and fold: accuracy_grouped, accuracy_ungrouped
-(scikit-learn's StratifiedKFold, same seeds). No rows where the model's weights are not available.
+Inputs: data/text.parquet and features/, as `params.yaml: classifiers.<name>.input` names; data/folds.parquet;
+predictions/classifiers/<name>.parquet, for each name of leakage.models.
+Output: reports/ungrouped.csv, one row per model, repeat and fold: accuracy_grouped, accuracy_ungrouped
+(scikit-learn's StratifiedKFold, same seeds). No rows of a model whose weights are not available.
 """
 
-import pandas as pd
+from functools import partial
+from pathlib import Path
 
-from aisle import classifiers, cli, tables, ungrouped
-from aisle.errors import AisleError
-from aisle.folds import FoldsParams
-from aisle.params import load_params
-from aisle.weights import ABSENT, kind
+from tqdm import tqdm
 
-COLUMNS = ["repeat", "fold", "accuracy_grouped", "accuracy_ungrouped", "weights"]
-
-
-def run(
-    inputs: classifiers.Inputs,
-    folds: pd.DataFrame,
-    grouped: pd.DataFrame,
-    model: classifiers.Model,
-    params: FoldsParams,
-) -> pd.DataFrame:
-    """Return the accuracy of each repeat and fold, both ways."""
-    if inputs.weights == ABSENT:
-        return pd.DataFrame(columns=COLUMNS)
-    folds = tables.align(folds, inputs.product_ids, "data/folds.parquet", "the classifier's input")
-    arrays = inputs.X, inputs.available
-    table = ungrouped.compare(model.estimator(), *arrays, folds, grouped, params)
-    return table.assign(weights=kind(inputs.weights))
+from aisle.catalogue.splits import FoldsParams
+from aisle.evaluation.ungrouped_scores import compare_all
+from aisle.models.classifiers import registry
+from aisle.pipeline import cli, tables
+from aisle.pipeline.params import load_params
 
 
 def main() -> None:
-    """Read files, run, write files."""
+    """Read files, score, write the table."""
     parser = cli.parser(
         __doc__,
-        input="texts or features",
+        texts="texts",
+        features="folder of features",
         folds="folds",
-        predictions="predictions of the model, with the grouped folds",
-        output="output: accuracy of each fold",
+        predictions="folder of predictions, with the grouped folds",
+        output="output: accuracy of each model and fold",
     )
-    parser.add_argument("--classifier", required=True, help="entry of params.yaml: leakage.models")
     args = parser.parse_args()
-    params = load_params(args.params, f"classifiers.{args.classifier}", classifiers.ClassifierParams)
-    compared = load_params(args.params, f"leakage.models.{args.classifier}", ungrouped.ComparedModel)
-    if (compared.classifier, compared.input) != (params.classifier, params.input):
-        raise AisleError(
-            f"leakage.models.{args.classifier} must have classifier and input as in `classifiers`: "
-            f"{params.classifier} and {params.input}, not {compared.classifier} and {compared.input}"
-        )
-    model = classifiers.create(params)
-    inputs, grouped = model.read(args.input), tables.read(args.predictions)
-    table = run(
-        inputs, tables.read(args.folds), grouped, model, load_params(args.params, "folds", FoldsParams)
-    )
-    tables.write_csv(table, args.output, inputs.catalogue)
+    classifiers = load_params(args.params, "classifiers", dict[str, registry.ClassifierParams])
+    folds, params = tables.read(args.folds), load_params(args.params, "folds", FoldsParams)
+    names = load_params(args.params, "leakage.models", list[str])
+    chosen = {name: registry.entry(classifiers, name) for name in names}
+    places = Path(args.texts), Path(args.features), Path(args.predictions)
+    bar = partial(tqdm, desc="ungrouped folds", unit="model", disable=None)
+    table = compare_all(chosen, *places, folds, params, bar)
+    tables.write_csv(table, args.output, folds.attrs["catalogue"])
 
 
 if __name__ == "__main__":

@@ -1,51 +1,28 @@
 """Make one pretrained model ready: find or download its files, check their digests, export what encoders run.
 
-Input: none but the files that `params.yaml: weights.<name>` names.
+Input: none but the files that `weights.yaml: weights.<name>` names.
 Output: models/pretrained/<name>/: OpenVINO models (a SavedModel for the Universal Sentence Encoder),
-tokenisers, and weights.json, which says where the weights are from (see aisle/weights.py). With `source:
-absent` or `none`, only weights.json.
+tokenisers, and weights.json, which says where the weights are from (aisle/pretrained/description.py). With
+`source: absent` or `none`, only weights.json.
 """
 
-import shutil
 from pathlib import Path
-from typing import Any
 
-from aisle import cli, exports, fetching, weights
-from aisle.errors import AisleError, some
-from aisle.params import load_params
-
-
-def run(name: str, params: weights.WeightsParams, folder: Path) -> weights.Weights:
-    """Write the models into an empty folder; return their description."""
-    facts: dict[str, Any] = {}
-    if params.source not in ("absent", "none"):
-        exporter = exports.create(params.export, params.options)
-        files = fetching.find(name, params)
-        seed = params.seed if params.source == "random" else None
-        try:
-            facts = exporter.export(files, seed, folder)
-        except (ValueError, RuntimeError, KeyError, OSError, EOFError) as error:  # the frameworks' words
-            told = " ".join(str(error).split())[:300]
-            raise AisleError(
-                f"{name}: {some(files.values())} must be weights of {params.export} {params.options}; {told}"
-            ) from error
-    return weights.describe(params, facts, folder)
+from aisle.pipeline import cli
+from aisle.pipeline.params import load_params
+from aisle.pretrained.fetch import fetch
+from aisle.pretrained.sources import WeightsParams
+from aisle.pretrained.status import kind
 
 
 def main() -> None:
-    """Read params, run, write files; nothing stays of a run that fails."""
-    parser = cli.parser(__doc__, output="output: folder of the exported model")
-    parser.add_argument("--weights", required=True, help="entry of params.yaml: weights")
+    """Read weights.yaml, fetch, write files."""
+    parser = cli.parser(__doc__, weights_file="weights.yaml", output="output: folder of the exported model")
+    parser.add_argument("--weights", required=True, help="entry of weights.yaml")
     args = parser.parse_args()
-    params = load_params(args.params, f"weights.{args.weights}", weights.WeightsParams)
-    folder = Path(args.output)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        weights.write(run(args.weights, params, folder), folder)
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
+    params = load_params(args.weights_file, f"weights.{args.weights}", WeightsParams)
+    weights = fetch(args.weights, params, Path(args.output))
+    print(f"{args.weights}: {kind(weights.label)}")
 
 
 if __name__ == "__main__":

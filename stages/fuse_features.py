@@ -2,37 +2,25 @@
 
 Inputs: two feature files of the same products.
 Output: features/fused/<set>.parquet, one row per product: each modality's vector at length 1, weighted (see
-aisle/feature_fusion.py); zeros where the product lacks one, NaN where it lacks both.
+aisle/representations/concatenation.py); zeros where the product lacks one, NaN where it lacks both.
 """
 
-from pydantic import Field
-
-from aisle import cli, feature_fusion, features
-from aisle.params import Section, load_params
-
-
-class FusedSetParams(Section):
-    """Section `fused_sets.<name>`."""
-
-    text: str
-    picture: str
-    picture_weight: float = Field(ge=0, le=1)
-
-
-def run(text: features.Features, picture: features.Features, params: FusedSetParams) -> features.Features:
-    """Return the fused features, with the products of `text` in their order."""
-    return feature_fusion.fuse(text, picture, params.picture_weight)
+from aisle.pipeline import cli
+from aisle.pipeline.params import load_params
+from aisle.representations import vectors_file
+from aisle.representations.concatenation import FusedSetParams, fuse
 
 
 def main() -> None:
-    """Read files, run, write files."""
+    """Read files, fuse, write the file."""
     parser = cli.parser(
         __doc__, text="features of texts", picture="features of pictures", output="output: features"
     )
     parser.add_argument("--fused-set", required=True, help="entry of params.yaml: fused_sets")
     args = parser.parse_args()
     params = load_params(args.params, f"fused_sets.{args.fused_set}", FusedSetParams)
-    features.write(run(features.read(args.text), features.read(args.picture), params), args.output)
+    text, picture = vectors_file.read(args.text), vectors_file.read(args.picture)
+    vectors_file.write(fuse(text, picture, params.picture_weight), args.output)
 
 
 if __name__ == "__main__":

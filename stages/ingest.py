@@ -1,47 +1,40 @@
 """Read the catalogue: map its columns, refuse bad rows in words, keep the products.
 
-Inputs: the table (CSV, TSV, Parquet) and the folder of pictures of `params.yaml: catalogue`.
+Inputs: the table or tables and the folder of pictures of `params.yaml: catalogue`;
+data/category_changes.csv, the renamed categories.
 Outputs: data/products.parquet, one row per product, sorted by product_id; data/rejects.csv, one row per
-refused input row, by source line; metrics/ingest.json, counts.
+refused product, by source line; data/embedded_pictures.parquet, one row per picture that came inside the
+table; metrics/ingest.json, counts.
 """
 
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
-
-from aisle import catalogue, cli, tables
-from aisle.params import load_params
-
-
-def run(
-    source: pd.DataFrame, images: Path, params: catalogue.CatalogueParams, ingest: catalogue.IngestParams
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Return products, rejects and counts."""
-    table = catalogue.map_columns(source, params)
-    products, rejects = catalogue.validate(table, ingest)
-    return products, rejects, catalogue.counts(table, products, rejects, images)
+from aisle.catalogue.columns import CatalogueParams
+from aisle.catalogue.ingestion import ingest
+from aisle.catalogue.label import catalogue_label
+from aisle.catalogue.validation import IngestParams
+from aisle.pipeline import cli, tables
+from aisle.pipeline.params import load_params
 
 
 def main() -> None:
-    """Read files, run, write files."""
+    """Read the source, ingest it, write files."""
     parser = cli.parser(
         __doc__,
-        table="catalogue table (.csv, .tsv, .parquet)",
-        images="folder of pictures",
+        changes="renamed categories",
         products="output: products",
         rejects="output: refused rows",
+        embedded="output: pictures that came inside the table",
         metrics="output: counts",
     )
     args = parser.parse_args()
-    params = load_params(args.params, "catalogue", catalogue.CatalogueParams)
-    ingest = load_params(args.params, "ingest", catalogue.IngestParams)
-    products, rejects, metrics = run(catalogue.read_source(args.table), Path(args.images), params, ingest)
-    label = catalogue.label(params.name, products["product_id"])
-    tables.write(products, args.products, label)
-    tables.write_csv(rejects, args.rejects, label)
-    tables.write_metrics(metrics, args.metrics, label)
-    print(f"{metrics['products']} products, {metrics['refused']} rows refused, see {args.rejects}")
+    params = load_params(args.params, "catalogue", CatalogueParams)
+    found = ingest(params, load_params(args.params, "ingest", IngestParams), args.changes)
+    label = catalogue_label(params.name, found.products["product_id"])
+    tables.write(found.products, args.products, label, level=str(params.category.level))
+    tables.write_csv(found.rejects, args.rejects, label)
+    tables.write(found.embedded, args.embedded, label)
+    tables.write_metrics(found.counts, args.metrics, label)
+    refused = f"{len(found.rejects)} rows refused, see {args.rejects}"
+    print(f"{len(found.products)} products, {refused}; {found.detected}", *found.notes, sep="\n")
 
 
 if __name__ == "__main__":

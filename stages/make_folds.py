@@ -4,47 +4,19 @@ Inputs: data/products.parquet (descriptions, or titles where there is none); dat
 hashes).
 Outputs: data/folds.parquet, one row per product: group, split, cv_<repeat>; data/near_duplicates.csv, one row
 per pair of near-duplicates and kind: product_id_left, product_id_right, kind (text or picture), value (cosine
-or bits); metrics/folds.json, group statistics.
+or bits); metrics/folds.json, group statistics. A text that many products share is told on stderr.
 """
 
-from typing import Any
+import sys
 
-import pandas as pd
-
-from aisle import cli, folds, tables
-from aisle.params import load_params
-
-
-def run(
-    products: pd.DataFrame, pictures: pd.DataFrame, params: folds.FoldsParams
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Return the folds, the pairs and the group statistics."""
-    products = products.sort_values("product_id", ignore_index=True)
-    ids = products["product_id"]
-    pictures = tables.align(pictures, ids, "data/images.parquet", "data/products.parquet")
-    texts = products["description"].where(products["description"] != "", products["title"])
-    text = folds.text_pairs(texts, params.text_similarity)
-    picture = folds.picture_pairs(pictures["phash"], params.picture_distance)
-    table = folds.make(products, folds.groups(len(products), text, picture), params)
-    pairs = pd.concat(
-        [
-            text.rename(columns={"similarity": "value"}).assign(kind="text"),
-            picture.rename(columns={"distance": "value"}).assign(kind="picture"),
-        ]
-    )
-    named = pd.DataFrame(
-        {
-            "product_id_left": ids.to_numpy()[pairs["left"].to_numpy(int)],
-            "product_id_right": ids.to_numpy()[pairs["right"].to_numpy(int)],
-            "kind": pairs["kind"].to_numpy(),
-            "value": pairs["value"].to_numpy(),
-        }
-    )
-    return table, named, folds.counts(table, text, picture)
+from aisle.catalogue.folds_table import make_folds, warning
+from aisle.catalogue.splits import FoldsParams
+from aisle.pipeline import cli, tables
+from aisle.pipeline.params import load_params
 
 
 def main() -> None:
-    """Read files, run, write files."""
+    """Read files, group and split, write files."""
     parser = cli.parser(
         __doc__,
         products="products",
@@ -54,13 +26,16 @@ def main() -> None:
         metrics="output: group statistics",
     )
     args = parser.parse_args()
-    params = load_params(args.params, "folds", folds.FoldsParams)
+    params = load_params(args.params, "folds", FoldsParams)
     products = tables.read(args.products, ["product_id", "category", "title", "description"])
+    images = tables.read(args.pictures, ["product_id", "place", "phash"])
+    folds, pairs, statistics = make_folds(products, images, params, tree=products.attrs["level"] == "tree")
     label = products.attrs["catalogue"]
-    table, pairs, metrics = run(products, tables.read(args.pictures, ["product_id", "phash"]), params)
-    tables.write(table, args.output, label)
+    tables.write(folds, args.output, label)
     tables.write_csv(pairs, args.pairs, label)
-    tables.write_metrics(metrics, args.metrics, label)
+    tables.write_metrics(statistics, args.metrics, label)
+    if told := warning(statistics):
+        print(f"warning: {told}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aisle.pipeline.params import read_yaml
+
 REPO = Path(__file__).parents[1]
 TEXT = (REPO / "docs/study_map.md").read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith("| of the study")]
@@ -20,6 +22,15 @@ fine-tuned; confusion matrices; each category; backbones; several seeds; right a
 grad-cam; zero-shot; fusion networks; fusion against single modalities; mlflow; calibration, risk and
 coverage; probably wrong; leakage; shap"""
 """What the issues name of the study."""
+PARAMS = read_yaml(REPO / "params.yaml")
+STUDY = read_yaml(REPO / "docs/studies/flipkart1050/catalogue.yaml")
+WITHOUT_WEIGHTS = {
+    name for name, entry in read_yaml(REPO / "weights.yaml")["weights"].items() if entry["source"] == "absent"
+}
+ELSEWHERE = {
+    name for section in ("feature_sets", "fine_tunes") for name in {*STUDY[section]} - {*PARAMS[section]}
+} | WITHOUT_WEIGHTS
+"""Models that the built-in catalogue's report has no figure of: they are the study's alone."""
 
 
 def test_every_item_has_a_row_with_a_place():
@@ -43,6 +54,9 @@ def page():
 def test_every_anchor_is_on_the_page(page):
     wanted = set(re.findall(r"`#([^`]+)`", TEXT)) - {"name"}
     missing = wanted - set(re.findall(r'\bid="([^"]+)"', page))
+    missing = {
+        anchor for anchor in missing if not any(re.search(rf"-{name}(_\w+)?$", anchor) for name in ELSEWHERE)
+    }
     assert len(wanted) > 100 and not missing, sorted(missing)
 
 
@@ -53,4 +67,5 @@ def test_every_table_is_in_its_section(page):
     assert len(places) > 15
     for name, caption in places:
         end = min([start for start in starts.values() if start > starts[name]], default=len(page))
-        assert caption in html.unescape(page[starts[name] : end]), (name, caption)
+        there = caption in html.unescape(page[starts[name] : end])
+        assert there or any(model.lower() in caption.lower() for model in ELSEWHERE), (name, caption)

@@ -5,7 +5,7 @@ second of each backbone against Keras `model.predict` at batch 8 (CLIP: against 
 a second against sentence-transformers' plain `encode`, both from decoded pictures and raw texts; the share
 of the processor's own matrix-multiply rate that the backbone's multiplications reach; cosine of the result
 to the framework's; and what 10 new products cost, by running the embedding stages as they stand in dvc.yaml.
-Weights are random where params.yaml says nothing else: speed does not depend on them. Run it on an idle
+Weights are random where weights.yaml says nothing else: speed does not depend on them. Run it on an idle
 machine.
 """
 
@@ -27,10 +27,11 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from aisle import cli, tables, weights
-from aisle.errors import AisleError
-from aisle.params import load_params, read_yaml
-from aisle.weights import WeightsParams
+from aisle.pipeline import atomic, cli, tables
+from aisle.pipeline.errors import AisleError
+from aisle.pipeline.params import load_params, read_yaml
+from aisle.pretrained import description
+from aisle.pretrained.sources import WeightsParams
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "docs" / "benchmarks" / "encoders.json"
@@ -54,7 +55,7 @@ def turns(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
 
 def multiplications(path: Path) -> float:
     """Return the floating-point operations (2 per multiply-add) of a static OpenVINO model's products."""
-    from aisle.openvino_runtime import core
+    from aisle.pretrained.runtime import core
 
     total = 0.0
     for node in core().read_model(path).get_ops():
@@ -73,7 +74,7 @@ def peak() -> dict[str, float]:
 
     oneDNN's, through OpenVINO: torch's fp32 product reaches half of it on some processors.
     """
-    from aisle.openvino_runtime import HINTS, core
+    from aisle.pretrained.runtime import HINTS, core
 
     runtime = core()
     from openvino import Model, opset13
@@ -121,7 +122,7 @@ def compare(
 
 def precisions() -> list[str]:
     """Return the precisions of this processor."""
-    from aisle.openvino_runtime import core
+    from aisle.pretrained.runtime import core
 
     return ["fp32", "bf16"] if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else ["fp32"]
 
@@ -129,11 +130,11 @@ def precisions() -> list[str]:
 @contextmanager
 def exported(name: str, export: Any, files: dict[str, Path], seed: int | None) -> Iterator[Path]:
     """Make the folder of an exported model, as stages/fetch_weights.py does, for as long as it is used."""
-    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
+    params = load_params(ROOT / "weights.yaml", f"weights.{name}", WeightsParams)
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         facts = export.export(files, seed, folder)
-        weights.write(weights.describe(params, facts, folder), folder)
+        description.write(description.describe(params, facts, folder), folder)
         yield folder
 
 
@@ -146,10 +147,10 @@ def backbone(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, An
     """Compare a Keras backbone with its export (random weights)."""
     from PIL import Image
 
-    from aisle.encoders.image.keras_backbone import Encoder
-    from aisle.exports.keras_backbone import Export, build
+    from aisle.pretrained.exports.keras_backbone import Export, build
+    from aisle.representations.encoders.image.keras_backbone import KerasBackbone
 
-    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
+    params = load_params(ROOT / "weights.yaml", f"weights.{name}", WeightsParams)
     export = Export(**params.options)
     with exported(name, export, {}, 0) as folder:
         model = build(export.architecture, export.side, None, 0)
@@ -160,7 +161,7 @@ def backbone(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, An
             batch = np.stack([np.asarray(each, np.float32) for each in resized])
             return model.predict(batch, batch_size=BATCH, verbose=0)
 
-        ours = transforms(partial(Encoder, str(folder), "none"), pictures)
+        ours = transforms(partial(KerasBackbone, str(folder), "none"), pictures)
         return compare(folder, ours, keras, len(pictures), rounds, "model.xml")
 
 
@@ -170,10 +171,10 @@ def clip(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
     import torch
     from PIL import Image
 
-    from aisle.encoders.image.clip import Encoder
-    from aisle.exports.clip import Export
+    from aisle.pretrained.exports.clip import Export
+    from aisle.representations.encoders.image.clip import ClipImage
 
-    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
+    params = load_params(ROOT / "weights.yaml", f"weights.{name}", WeightsParams)
     export = Export(**params.options)
     with exported(name, export, {}, 0) as folder:
         torch.manual_seed(0)
@@ -189,7 +190,7 @@ def clip(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
                     rows.append(model.encode_image(torch.stack(some), normalize=True).numpy())
             return np.concatenate(rows)
 
-        ours = transforms(partial(Encoder, str(folder)), pictures)
+        ours = transforms(partial(ClipImage, str(folder)), pictures)
         return compare(folder, ours, framework, len(pictures), rounds, "image.xml")
 
 
@@ -197,15 +198,15 @@ def texts(name: str, sentences: list[str], rounds: int) -> dict[str, Any]:
     """Compare a sentence encoder's export with sentence-transformers' plain `encode` on the same files."""
     from sentence_transformers import SentenceTransformer
 
-    from aisle import fetching
-    from aisle.encoders.text.transformer import Encoder
-    from aisle.exports.transformer import Export
+    from aisle.pretrained import download
+    from aisle.pretrained.exports.transformer import Export
+    from aisle.representations.encoders.text.transformer import SentenceEncoder
 
-    params = load_params(ROOT / "params.yaml", f"weights.{name}", WeightsParams)
-    files = fetching.find(name, params)
+    params = load_params(ROOT / "weights.yaml", f"weights.{name}", WeightsParams)
+    files = download.find(name, params)
     with exported(name, Export(**params.options), files, None) as folder:
         model = SentenceTransformer(str(files["model.safetensors"].parent), device="cpu")
-        ours = transforms(partial(Encoder, str(folder)), sentences)
+        ours = transforms(partial(SentenceEncoder, str(folder)), sentences)
         plain = partial(model.encode, sentences, show_progress_bar=False)
         return compare(folder, ours, plain, len(sentences), rounds, "")
 
@@ -281,7 +282,7 @@ def child(part: str, name: str, args: argparse.Namespace) -> dict[str, Any]:
 
 def part(args: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one part."""
-    from aisle.encoders.image import decode
+    from aisle.representations.encoders.pictures import decode
 
     if args.part == "peak":
         return {name: round(rate / 1e9, 1) for name, rate in peak().items()}
@@ -314,7 +315,7 @@ def main() -> None:
     if args.part:
         print(json.dumps(part(args)))
         return
-    entries = load_params(ROOT / "params.yaml", "weights", dict[str, WeightsParams])
+    entries = load_params(ROOT / "weights.yaml", "weights", dict[str, WeightsParams])
     backbones = [name for name, entry in entries.items() if entry.export == "keras_backbone"]
     result: dict[str, Any] = {
         "cores": len(os.sched_getaffinity(0)),
@@ -333,7 +334,7 @@ def main() -> None:
         }
     with tempfile.TemporaryDirectory() as folder:
         result["new_products"] = adding(pretrained(Path(folder)), Path(folder), args.workspace)
-    args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    atomic.write_text(args.output, json.dumps(result, indent=2) + "\n")
     flat = pd.json_normalize(
         [{"encoder": name, **each} for name, each in (result["pictures"] | result["texts"]).items()]
     )
@@ -344,4 +345,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, children=True)

@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aisle import cli, tables, weights
-from aisle.errors import AisleError
-from aisle.params import load_params
-from aisle.weights import WeightsParams
+from aisle.catalogue import picture_rows
+from aisle.pipeline import atomic, cli, tables
+from aisle.pipeline.errors import AisleError
+from aisle.pipeline.params import load_params
+from aisle.pretrained import description, status
+from aisle.pretrained.sources import WeightsParams
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "docs" / "benchmarks" / "training.json"
@@ -38,11 +40,10 @@ EPOCHS, BATCH, UNITS, DROPOUT = 10, 8, 1024, 0.5
 
 def decoded(workspace: Path, folds: pd.DataFrame) -> list[np.ndarray | None]:
     """Return the picture of each product, None where it has none that can be read."""
-    from aisle.encoders.image import decode
+    from aisle.representations.encoders.pictures import decode
 
-    table = tables.align(
-        tables.read(workspace / "data/images.parquet"), folds["product_id"], "data/images.parquet", "folds"
-    )
+    images = picture_rows.first(tables.read(workspace / "data/images.parquet"))
+    table = tables.align(images, folds["product_id"], "data/images.parquet", "folds")
     return [None if pd.isna(each) else decode(each) for each in table["picture"].to_numpy(object)]
 
 
@@ -58,13 +59,13 @@ def scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
 
 def study(args: argparse.Namespace) -> dict[str, Any]:
     """Train through the frozen backbone."""
-    from aisle import fetching
-    from aisle.encoders.image.keras_backbone import stretched
-    from aisle.exports.keras_backbone import Export, build
+    from aisle.pretrained import download
+    from aisle.pretrained.exports.keras_backbone import Export, build
+    from aisle.representations.encoders.image.keras_backbone import stretched
 
-    params = load_params("params.yaml", f"weights.{args.name}", WeightsParams)
+    params = load_params("weights.yaml", f"weights.{args.name}", WeightsParams)
     export = Export(**params.options)
-    files = fetching.find(args.name, params)
+    files = download.find(args.name, params)
     folds = tables.read(args.workspace / "data/folds.parquet")
     pictures = decoded(args.workspace, folds)
     there = np.array([picture is not None for picture in pictures])
@@ -99,7 +100,7 @@ def study(args: argparse.Namespace) -> dict[str, Any]:
 
 def encoding(args: argparse.Namespace) -> dict[str, Any]:
     """Encode the pictures of the training part, as `embed_images` does without its cache."""
-    from aisle.encoders.image.keras_backbone import Encoder
+    from aisle.representations.encoders.image.keras_backbone import KerasBackbone
 
     folds = tables.read(args.workspace / "data/folds.parquet")
     train = folds["split"].to_numpy(str) == "train"
@@ -109,15 +110,15 @@ def encoding(args: argparse.Namespace) -> dict[str, Any]:
         if wanted and each is not None
     ]
     start = time.perf_counter()
-    Encoder(str(args.workspace / "models/pretrained" / args.name)).transform(pictures)
+    KerasBackbone(str(args.workspace / "models/pretrained" / args.name)).transform(pictures)
     return {"seconds": round(time.perf_counter() - start, 2), "pictures": len(pictures)}
 
 
 def head(args: argparse.Namespace) -> dict[str, Any]:
     """Train the head on cached features, with each seed."""
-    from aisle.dense import DenseHead, HeadParams
-    from aisle.inputs import read_features
-    from aisle.keras_training import frameworks
+    from aisle.models.heads.keras_trainer import frameworks
+    from aisle.models.heads.mlp import DenseHead, HeadParams
+    from aisle.models.model_input import read_features
 
     params = load_params("params.yaml", "transfer.heads.dense", HeadParams)
     seeds = load_params("params.yaml", "seeds", list[int])
@@ -180,14 +181,14 @@ def compare(args: argparse.Namespace, ours: dict[str, Any]) -> dict[str, Any]:
     """Return the comparison of backbones; `ours` are the figures of `args.backbone`."""
     rows: dict[str, Any] = {}
     for name in load_params(args.workspace / "params.yaml", "transfer.backbones", list[str]):
-        about = weights.read(args.workspace / "models/pretrained" / name)
+        about = description.read(args.workspace / "models/pretrained" / name)
         if not about.available:
-            rows[name] = {"weights": weights.ABSENT}
+            rows[name] = {"weights": status.ABSENT}
             continue
         found = ours if name == args.backbone else child("head", name, args)
         kept = {key: found[key] for key in ("seconds_compiled", "accuracy", "accuracy_sd", "macro_f1")}
         rows[name] = {
-            "weights": weights.kind(about.label),
+            "weights": status.kind(about.label),
             "parameters": about.facts["parameters"],
             **kept,
             "accuracy_per_second": round(found["accuracy"] / found["seconds_compiled"], 3),
@@ -228,10 +229,10 @@ def main() -> None:
         **summary(theirs, ours, encoded),
         "backbones": compare(args, ours),
     }
-    args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    atomic.write_text(args.output, json.dumps(result, indent=2) + "\n")
     print(pd.DataFrame(result["backbones"]).T.fillna("").to_markdown())
     print(json.dumps({name: value for name, value in result.items() if name != "backbones"}, indent=2))
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, children=True)

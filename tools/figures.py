@@ -12,13 +12,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aisle.cli import run
-from aisle.errors import AisleError
+from aisle.pipeline.cli import run
+from aisle.pipeline.errors import AisleError
+from aisle.pretrained.status import UNTRAINED
 from aisle.report import page
 from aisle.report.blocks import Details, FigureBlock
-from aisle.report.folder import read_folder
-from aisle.report.results import Results
-from aisle.weights import UNTRAINED
+from aisle.report.data.folder import read_folder
+from aisle.report.data.results import Results
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -33,9 +33,12 @@ def wanted(results: Results) -> dict[str, str]:
         "accuracy": "accuracy",
         "risk_coverage": "risk-coverage",
         "confusion": f"confusion-{results.best}",
-        "ari": "ari",
     }
+    if not results.tables["tree"].empty:
+        names["tree"] = "tree-depths"
     scores = {name: results.metrics[f"cluster/{name}"] for name in results.clusters}
+    if any(each.get("ari") is not None for each in scores.values()):
+        names["ari"] = "ari"
     clustered = [
         name for name, each in scores.items() if each.get("ari") is not None and each["weights"] != UNTRAINED
     ]

@@ -29,28 +29,30 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from aisle.closures import Load, Sources, called, fits, literal, module
+from aisle.pipeline import atomic, names
+from aisle.pipeline.dvc_file import MISSING, PARAMS, TEMPLATE, fill, items, lookup
+from aisle.pipeline.dvc_file import OUTPUTS as PRODUCTS
+from aisle.pipeline.errors import AisleError
+from aisle.pipeline.imports import Load, Sources, called, fits, literal, module
 
 CODE = ("aisle", "stages")
 DIGESTS = "data/code"  # what stages/digest_code.py writes
-CLI = "aisle/cli.py"  # the flags that every script has
+CLI = "aisle/pipeline/cli.py"  # the flags that every script has
 DICTIONARY = "docs/data_dictionary.md"
-PRODUCTS = ("outs", "metrics", "plots")
 OUTPUTS = ("data/", "features/", "models/", "predictions/", "packages/", "metrics/", "reports/")
 SAMPLE = "data/sample"
 SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".html", ".npy", ".npz", ".txt", ".yaml", ".png")
 HEAVY = {"tensorflow", "keras", "torch", "open_clip", "sentence_transformers", "transformers"}
 HEAVY |= {"mlflow", "plotly", "shap", "cleanlab"}
-TEMPLATE = re.compile(r"\$\{\s*([^{}]+?)\s*\}")
 # What varies: ${key} in dvc.yaml, {name} in an f-string, <name> in the data dictionary.
 WILDCARD = re.compile(r"\$?\{[^{}]*\}|<[^<>]*>")
 CATALOGUE = re.compile(r"\$\{\s*(?!item\b|key\b)")  # a path that the user gives in params.yaml
+QUOTES = re.compile(r"'[^'\n]*'")  # what a shell takes as it is
 QUOTED = re.compile(r"`([^`\n]+)`")
-MISSING = object()
 LOADS = (
-    f"deps must hold the item's digest as a template, such as {DIGESTS}/aisle/encoders/text/${{item.encoder}}"
-    ".txt, and none does: add it (or, if it loads from an installed package, begin the f-string with that "
-    "package's name)"
+    "deps must hold the item's digest as a template, such as "
+    f"{DIGESTS}/aisle/representations/encoders/text/${{item.encoder}}.txt, and none does: add it (or, if it "
+    "loads from an installed package, begin the f-string with that package's name)"
 )
 STALE = "but not declared: DVC would serve stale results"
 
@@ -71,6 +73,7 @@ class Stage:
     name: str
     node: Any
     scopes: list[dict[str, Any]]
+    files: dict[str, Any] = field(default_factory=dict)  # params.yaml and those of vars: what they hold
 
     def entries(self, *keys: str) -> list[tuple[str, Mapping[str, Any]]]:
         """Return path and options of each entry of the lists ``keys``."""
@@ -87,6 +90,20 @@ class Stage:
         return tuple(posixpath.normpath(path) if path else "" for path in expand(template, self.scopes))
 
     @property
+    def params(self) -> dict[str, list[str]]:
+        """The sections that it declares, by file."""
+        found: dict[str, list[str]] = {}
+        for entry in self.node.get("params") or []:
+            for file, listed in (entry if isinstance(entry, Mapping) else {PARAMS: [entry]}).items():
+                found.setdefault(str(file), []).extend(str(section) for section in listed or ())
+        return found
+
+    def home(self, section: str) -> str | None:
+        """Return the file that holds a section, or None."""
+        root = section.split(".")[0]
+        return next((file for file, content in self.files.items() if root in content), None)
+
+    @property
     def grouped(self) -> bool:
         """Whether it is a foreach or a matrix."""
         return any("item" in scope for scope in self.scopes)
@@ -100,69 +117,30 @@ class Stage:
         return [part for word in words for part in (word.split("=", 1) if word.startswith("-") else [word])]
 
 
-def lookup(scope: Any, dotted: str) -> Any:
-    """Return the value at ``a.b[0].c`` of nested mappings and lists, or ``MISSING``."""
-    for part in re.findall(r"[^.\[\]]+", dotted):
-        try:
-            scope = scope[int(part)] if isinstance(scope, list) else scope[part]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return MISSING
-    return scope
-
-
 def expand(template: str, scopes: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Fill in the ``${...}`` of a string.
+    """Fill in the ``${...}`` of a string, once for each scope; what cannot be resolved stays as it is."""
+    return [fill(template, scope) for scope in scopes]
+
+
+def read_stages(dvc: Any, files: dict[str, Any]) -> tuple[list[Stage], list[str]]:
+    """Return the stages of a parsed dvc.yaml and the violations found on the way.
 
     Parameters
     ----------
-    template : str
-        A string of dvc.yaml.
-    scopes : iterable of mapping
-        The values that can be named in it, one mapping per item of the stage.
-
-    Returns
-    -------
-    list of str
-        One string per scope; what cannot be resolved stays as it is.
+    dvc
+        The parsed dvc.yaml.
+    files
+        params.yaml and the files of `vars`, by name, to what they hold.
     """
-
-    def value(scope: Mapping[str, Any], match: re.Match[str]) -> str:
-        found = lookup(scope, match[1])
-        return match[0] if found is MISSING else "" if isinstance(found, (Mapping, list)) else str(found)
-
-    return [TEMPLATE.sub(partial(value, scope), template) for scope in scopes]
-
-
-def read_stages(dvc: Any, params: Any) -> tuple[list[Stage], list[str]]:
-    """Return the stages of a parsed dvc.yaml and the violations found on the way."""
-    values = dict(params or {})
-
-    def resolve(value: Any) -> Any:
-        whole = TEMPLATE.fullmatch(value) if isinstance(value, str) else None
-        return lookup(values, whole[1]) if whole else value
-
+    values = {key: value for content in files.values() for key, value in content.items()}
     stages, violations = [], []
     for name, body in (dvc.get("stages") or {}).items():
-        items: list[dict[str, Any]] = [{}]
-        if "foreach" in body:
-            data = resolve(body["foreach"])
-            if isinstance(data, Mapping):
-                items = [{"key": key, "item": item} for key, item in data.items()]
-            else:
-                items = [{"item": resolve(item)} for item in data] if isinstance(data, list) else []
-            if not isinstance(data, (Mapping, list)):
-                message = f"foreach must be a dict or a list, not {body['foreach']}: correct it"
-                violations.append(_at(name, message))
-        elif "matrix" in body:
-            axes = {axis: resolve(choices) for axis, choices in body["matrix"].items()}
-            for axis in [axis for axis, choices in axes.items() if not isinstance(choices, list)]:
-                violations.append(_at(name, f"matrix {axis} must be a list, not {axes[axis]}: correct it"))
-                axes[axis] = []
-            grid = itertools.product(*([resolve(choice) for choice in choices] for choices in axes.values()))
-            items = [
-                {"item": dict(zip(axes, row, strict=True)), "key": "-".join(map(str, row))} for row in grid
-            ]
-        stages.append(Stage(name, body.get("do", body), [{**values, **item} for item in items]))
+        try:
+            each = items(name, body, values).values()
+        except AisleError as error:
+            violations.append(f"dvc.yaml: {error}")
+            each = dict[str, dict[str, Any]]().values()
+        stages.append(Stage(name, body.get("do", body), [{**values, **item} for item in each], files))
     return stages, violations
 
 
@@ -179,7 +157,9 @@ def scan(tree: ast.Module) -> Script:
                 flags = {text for text in texts if text and text.startswith("-")}
                 negated = "BooleanOptionalAction" in ast.unparse(node)
                 script.flags |= flags | {f"--no-{flag[2:]}" for flag in flags if negated}
-            elif called(node) == "parser":  # aisle.cli.parser(doc, table="help"): each keyword is a flag
+            elif (
+                called(node) == "parser"
+            ):  # aisle.pipeline.cli.parser(doc, table="help"): each keyword is a flag
                 script.flags |= {"--" + entry.arg.replace("_", "-") for entry in node.keywords if entry.arg}
     for node in _top_level(tree):
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
@@ -290,35 +270,47 @@ def _fits(stage: Stage, dep: str, loads: list[Load]) -> bool:
     return dep.startswith(f"{DIGESTS}/") and any(fits(_source(form), loads) for form in forms)
 
 
-def check_params(stage: Stage, code: Code, script: str) -> tuple[list[str] | None, list[str]]:
+def check_params(stage: Stage, code: Code, script: str) -> tuple[list[Any] | None, list[str]]:
     """Return the params that a stage must declare (None where that is unknown) and its violations."""
     file = _path(script)
-    sections, entries = code.script(file).sections, stage.node.get("params") or []
+    sections, declared = code.script(file).sections, stage.params
     read = {_normal(section): section for _, section in sections if section}
-    declared = [entry for entry in entries if isinstance(entry, str)]
     violations = [
         f"{file}:{line}: the second argument of load_params must be a literal or an f-string, and is neither"
         ": write the section there, or nobody can tell what the stage reads"
         for line, section in sections
         if not section
     ]
-    for entry in entries:
-        if not isinstance(entry, str):
-            violations.append(f"params must be sections of params.yaml, not {dict(entry)}: move them there")
+    for name in [name for name in declared if name not in stage.files]:
+        violations.append(f"params must be of params.yaml or a file of `vars:`, not of {name}: correct it")
     known = not violations
-    missing = sorted(read.keys() - set(map(_normal, declared)))
+    placed = {  # what stands under another file's name than its own is none of them
+        name: [entry for entry in entries if stage.home(entry) in (None, name)]
+        for name, entries in declared.items()
+    }
+    missing = sorted(read.keys() - {_normal(entry) for entries in placed.values() for entry in entries})
     if known:
         for section in missing:
             violations.append(f"section {read[section]} is read by {file} {STALE}; add it to params")
-        for entry in declared:
+        for entry in [entry for entries in declared.values() for entry in entries]:
             if _normal(entry) not in read:
                 violations.append(f"section {entry} is declared but not read by {file}: remove it")
-    for section in dict.fromkeys(path for entry in declared for path in expand(entry, stage.scopes)):
-        if lookup(stage.scopes[0], section) is MISSING:
-            violations.append(f"section {section} is declared but not in params.yaml: add it there")
-    wanted = [entry for entry in declared if _normal(entry) in read]
-    wanted += [WILDCARD.sub(partial(_template, stage), read[section]) for section in missing]
-    return wanted if known else None, violations
+    for name in declared.keys() & stage.files.keys():
+        for section in dict.fromkeys(
+            path for entry in declared[name] for path in expand(entry, stage.scopes)
+        ):
+            if lookup(stage.files[name], section) is MISSING:
+                violations.append(f"section {section} is declared but not in {name}: add it there")
+    if not known:
+        return None, violations
+    wanted: dict[str, list[str]] = {PARAMS: []}
+    for name, entries in placed.items():
+        wanted[name] = [entry for entry in entries if _normal(entry) in read]
+    for section in missing:
+        template = WILDCARD.sub(partial(_template, stage), read[section])
+        wanted.setdefault(stage.home(template) or PARAMS, []).append(template)
+    plain: list[Any] = wanted.pop(PARAMS)
+    return [*plain, *({name: entries} for name, entries in wanted.items() if entries)], violations
 
 
 def _template(stage: Stage, match: re.Match[str]) -> str:
@@ -347,15 +339,52 @@ def check_command(stage: Stage, code: Code, script: str | None) -> Iterator[str]
     paths = [path for path in stage.paths("deps", *PRODUCTS) if not _is_code(path)]
     forms, declared = {stage.forms(word) for word in words}, {stage.forms(path) for path in paths}
     for path in [path for path in paths if stage.forms(path) not in forms]:
-        yield f"{path} must appear in cmd, and does not: pass it by a flag, or remove it"
+        if not CATALOGUE.match(path) or names.covers(TEMPLATE.findall(path)[0]):  # else read from params
+            yield f"{path} must appear in cmd, and does not: pass it by a flag, or remove it"
     for word in [word for word in words if not word.startswith("-") and stage.forms(word) not in declared]:
         values = [value for value in expand(word, stage.scopes) if "://" not in value]
-        if word != "params.yaml" and any("/" in value or value.endswith(SUFFIXES) for value in values):
+        if word not in stage.files and any("/" in value or value.endswith(SUFFIXES) for value in values):
             yield f"cmd uses the path {word}, which must be a dep, out, metric or plot: declare it"
-    texts = [*words, *paths, *stage.paths("params")]
+    texts = [*words, *paths, *(entry for entries in stage.params.values() for entry in entries)]
     filled = [text for template in texts for text in expand(template, stage.scopes)]
     for name in dict.fromkeys(name for text in filled for name in TEMPLATE.findall(text)):
         yield f"${{{name}}} must be in params.yaml or the stage's item, and is not: correct it"
+
+
+def _place(name: str, body: Mapping[str, Any]) -> str | None:
+    """Return where in params a template's value stands, None if it is written out in dvc.yaml."""
+    first, _, rest = name.partition(".")
+    if first not in ("item", "key") or not {"foreach", "matrix"} & {*body}:
+        return name
+    over = body.get("foreach")
+    if over is None and first == "item":  # an axis of a matrix
+        axis, _, rest = rest.partition(".")
+        over = body["matrix"].get(axis)
+    elif over is None:  # the axes' values, joined: each is looked at where it stands
+        return None
+    whole = TEMPLATE.fullmatch(over) if isinstance(over, str) else None
+    if whole is None:
+        return None
+    return f"{whole[1]}.key" if first == "key" else ".".join(filter(None, [whole[1], "*", rest]))
+
+
+def check_interpolated(stage: Stage, body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a command takes from params that could hold anything: DVC gives it to a shell as it is."""
+    cmd = stage.node.get("cmd") or ""
+    bare = QUOTES.sub("", cmd if isinstance(cmd, str) else "\n".join(cmd))
+    for name in dict.fromkeys(TEMPLATE.findall(bare)):
+        yield f"${{{name}}} must stand in single quotes in cmd, and does not: a shell reads what it holds"
+    axes = [axis for axis in (body.get("matrix") or {}).values() if isinstance(axis, str)]
+    found = TEMPLATE.findall(" ".join(stage.tokens))
+    found += [f"{name}.*" for axis in axes for name in TEMPLATE.findall(axis)]
+    for name in dict.fromkeys(found):
+        place = _place(name, body)
+        if place is not None and not names.covers(place):
+            yield (
+                f"${{{name}}} must not stand in cmd: a shell would run what the param holds. Read it in the "
+                "script by load_params; or, if it is a name or a path of the pipeline's own files, give it a "
+                "place in aisle/pipeline/names.py"
+            )
 
 
 def check_data(stage: Stage, stages: list[Stage], tracked: set[str]) -> Iterator[str]:
@@ -416,7 +445,7 @@ def check_sources(stages: list[Stage], code: Code, closures: dict[str, list[str]
             yield _at(path.stem, f"{found}: {todo}")
     for path in sorted((code.root / "aisle").rglob("*.py")):
         file = path.relative_to(code.root).as_posix()
-        for line, _ in code.script(file).sections if file != "aisle/params.py" else []:
+        for line, _ in code.script(file).sections if file != "aisle/pipeline/params.py" else []:
             yield f"{file}:{line}: load_params must be called in stage scripts only: pass the section on"
         users = [name for name, files in closures.items() if file in files]
         for line, name in code.script(file).heavy if len(users) > 1 else []:
@@ -424,15 +453,15 @@ def check_sources(stages: list[Stage], code: Code, closures: dict[str, list[str]
             yield f"{file}:{line}: {found}: import it in the function that needs it"
 
 
-def check_names(section: Any, where: str = "") -> Iterator[str]:
+def check_names(section: Any, file: str, where: str = "") -> Iterator[str]:
     """Yield the params that DVC's run cache ignores: any key named size or nfiles (treeverse/dvc#10296)."""
     for key, value in section.items() if isinstance(section, Mapping) else ():
         if key in ("size", "nfiles"):
             yield (
-                f"params.yaml: {where}{key} must have another name: DVC's run cache ignores a param named "
+                f"{file}: {where}{key} must have another name: DVC's run cache ignores a param named "
                 f"'{key}' and would restore the outputs of another value; call it 'side' or 'n_files', say"
             )
-        yield from check_names(value, f"{where}{key}.")
+        yield from check_names(value, file, f"{where}{key}.")
 
 
 def _parents(path: str) -> list[str]:
@@ -451,7 +480,7 @@ def tracked_files(root: Path) -> set[str]:
     return {path for path in found if not posixpath.basename(path).startswith(".")}  # nor "", nor .gitignore
 
 
-def lint(root: Path) -> tuple[list[Stage], dict[tuple[str, str], list[str]], list[str]]:
+def lint(root: Path) -> tuple[list[Stage], dict[tuple[str, str], list[Any]], list[str]]:
     """Check the repository at ``root``.
 
     Parameters
@@ -469,15 +498,20 @@ def lint(root: Path) -> tuple[list[Stage], dict[tuple[str, str], list[str]], lis
         One line each; empty when all agree.
     """
     yaml, code = YAML(), Code(root)
-    params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"))
-    stages, violations = read_stages(yaml.load((root / "dvc.yaml").read_text(encoding="utf-8")), params)
-    violations += check_names(params)
+    pipeline = yaml.load((root / "dvc.yaml").read_text(encoding="utf-8"))
+    sources = [PARAMS, *(entry for entry in pipeline.get("vars") or [] if isinstance(entry, str))]
+    files = {name: yaml.load((root / name).read_text(encoding="utf-8")) for name in sources}
+    stages, violations = read_stages(pipeline, files)
+    violations += [message for name, content in files.items() for message in check_names(content, name)]
+    for name, content in files.items():
+        violations += [f"{name}: {message}" for message in names.wrong(content)]
     tracked, dictionary = tracked_files(root), root / DICTIONARY
-    wanted: dict[tuple[str, str], list[str]] = {}
+    wanted: dict[tuple[str, str], list[Any]] = {}
     closures: dict[str, list[str]] = {}
     for stage in stages:
         script = _script(stage, code)
         found = list(check_command(stage, code, script))
+        found += check_interpolated(stage, pipeline["stages"][stage.name])
         if script:
             deps, bad_deps, closures[stage.name] = check_code(stage, code, script)
             wanted[stage.name, "deps"] = deps + [dep for dep in stage.paths("deps") if not _is_code(dep)]
@@ -495,12 +529,16 @@ def lint(root: Path) -> tuple[list[Stage], dict[tuple[str, str], list[str]], lis
     return stages, wanted, list(dict.fromkeys(violations))
 
 
-def _set(node: Any, key: str, wanted: list[str]) -> None:
+def _set(node: Any, key: str, wanted: list[Any]) -> None:
     """Make the list ``key`` of a stage hold ``wanted``; an item that stays keeps its comments."""
     if key not in node:  # before the key that follows it by custom
         follows = next(name for name in ("params", "outs", "metrics", "plots", "cmd") if name in node)
         node.insert(list(node).index(follows), key, CommentedSeq())
     items = node[key]
+    for item, new in itertools.product(items, wanted):  # sections of one file of vars
+        if isinstance(item, Mapping) and isinstance(new, Mapping) and item.keys() == new.keys():
+            for file in new:
+                _set(item, file, new[file])
     for index in reversed(range(len(items))):
         if items[index] not in wanted or items[index] in items[:index]:
             del items[index]
@@ -525,14 +563,14 @@ def fix(root: Path) -> list[str]:
     for (name, key), new in wanted.items():
         node = pipeline["stages"][name]
         node = node.get("do", node)
-        old = [item if isinstance(item, str) else next(iter(item)) for item in node.get(key, [])]
+        old = list(node.get(key, []))
         if new != old:
             _set(node, key, new)
             done = [f"added {item}" for item in new if item not in old]
             done += [f"removed {item}" for item in old if item not in new]
             changes.append(_at(name, f"{key}: {', '.join(done) or 'put in order'}"))
     if changes:
-        with path.open("w", encoding="utf-8") as file:
+        with atomic.replacing(path) as part, part.open("w", encoding="utf-8") as file:
             yaml.dump(pipeline, file)
     return changes
 

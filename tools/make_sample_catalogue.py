@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageOps
-from ruamel.yaml import YAML
+
+from aisle.pipeline.params import read_yaml
 
 SEED = "aisle-7"
 ID_PREFIX = "aisle-sample-"
@@ -379,7 +380,7 @@ def write_catalogue(output: Path) -> None:
     output : Path
         The folder; it is made if it is missing, and the pictures of an earlier run in it are replaced.
     """
-    vocabulary: Vocabulary = YAML(typ="safe").load(Path(__file__).with_name("sample_catalogue.yaml"))
+    vocabulary: Vocabulary = read_yaml(Path(__file__).with_name("sample_catalogue.yaml"))
     rng = random.Random(SEED)
     products = make_products(vocabulary)
     rng.shuffle(products)
@@ -388,7 +389,8 @@ def write_catalogue(output: Path) -> None:
 
     twin = next(row for row in rows if named[row["id"]].defect == "duplicate_id")
     refused = [{**twin, "title": twin["title"] + " New", "price": "499.00"}]
-    for number, change in enumerate(({"title": ""}, {"category_path": '[" >> Cookware"]'}), len(rows) + 1):
+    nothing = dict.fromkeys(("title", "description", "image", "specifications"), "")
+    for number, change in enumerate((nothing, {"category_path": '[" >> Cookware"]'}), len(rows) + 1):
         extra = make_product(vocabulary, "Kitchen", "Cookware", f"refused/{number}", True)
         row = to_row(extra, f"{ID_PREFIX}{number:04d}")
         named[row["id"]] = extra
@@ -411,7 +413,7 @@ def write_catalogue(output: Path) -> None:
         "truncated_picture": with_defect("truncated_picture"),
         "duplicate_id": with_defect("duplicate_id"),
         "duplicate_id_lines": lines[:1],
-        "empty_title": lines[1:2],
+        "empty_product": lines[1:2],
         "bad_category_path": lines[2:],
         "expected_products": len(products),
         "expected_refused": len(refused),

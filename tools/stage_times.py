@@ -7,54 +7,80 @@ little longer. The clone is of the last commit, with an empty DVC cache.
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from tabulate import tabulate
+
+from aisle.pipeline import cli
+from aisle.pipeline.errors import AisleError
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGE = re.compile(r"Running stage '(.+)':")
 IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| ")
 
 
-def clone(target: Path) -> None:
-    """Clone the repository's last commit, with a DVC cache of its own."""
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
+def clone(target: Path, source: Path = ROOT, commit: str = "HEAD") -> None:
+    """Clone a repository at a commit, by default its last one, with a DVC cache of its own."""
+    subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(source), str(target)], check=True)
+    subprocess.run(["git", "-C", str(target), "checkout", "--quiet", "--detach", commit], check=True)
 
 
-def lines(target: Path) -> Iterator[tuple[float, str]]:
-    """Yield (seconds since the start, line) of a forced `dvc repro`; echo what DVC says.
+def search_path(programs: Path) -> str:
+    """Return a PATH on which the programs of a folder come first."""
+    return f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+
+def lines(
+    folder: Path, environment: Mapping[str, str], *command: str
+) -> Generator[tuple[float, str], None, None]:
+    """Yield (seconds since the start, line) of what a command says, its stderr included.
+
+    Use it with `contextlib.closing`: a reader that stops early, or is interrupted, then leaves no process.
 
     Raises
     ------
-    SystemExit
-        If the run fails.
+    AisleError
+        If the command fails.
     """
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONPROFILEIMPORTTIME": "1",
-    }
+    last: deque[str] = deque(maxlen=20)
     start = time.perf_counter()
     with subprocess.Popen(
-        ["dvc", "repro", "--force"],
-        cwd=target,
+        command,
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,  # so that it can be ended with all that it started
     ) as process:
         assert process.stdout
-        for line in process.stdout:
-            if not IMPORT.match(line):
-                print(line, end="", file=sys.stderr)
-            yield time.perf_counter() - start, line
+        try:
+            for line in process.stdout:
+                last.append(line)
+                yield time.perf_counter() - start, line
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.stdout.read()  # it ends when the last of them does
+            raise
     if process.returncode:
-        raise SystemExit(f"error: dvc repro ended with status {process.returncode}")
+        said = "".join(last).strip()[-500:]
+        raise AisleError(f"`{' '.join(command)}` must end well; it ended with {process.returncode}: {said}")
+
+
+def echo(timed: Iterable[tuple[float, str]]) -> Iterator[tuple[float, str]]:
+    """Print the lines that pass through, but for those of the imports."""
+    for now, line in timed:
+        if not IMPORT.match(line):
+            print(line, end="", file=sys.stderr)
+        yield now, line
 
 
 def per_stage(timed: Iterable[tuple[float, str]]) -> list[tuple[str, float, float]]:
@@ -76,13 +102,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.parse_args()
+    environment = os.environ | {
+        "PATH": search_path(Path(sys.executable).parent),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPROFILEIMPORTTIME": "1",
+    }
     with tempfile.TemporaryDirectory() as folder:
         clone(Path(folder) / "aisle")
-        rows = per_stage(lines(Path(folder) / "aisle"))
+        with closing(lines(Path(folder) / "aisle", environment, "dvc", "repro", "--force")) as timed:
+            rows = per_stage(echo(timed))
     total = ("total", sum(row[1] for row in rows), sum(row[2] for row in rows))
     table = [(*row, f"{row[2] / row[1]:.0%}") for row in [*rows, total]]
     print(tabulate(table, ["stage", "seconds", "of which imports", "share"], "github", floatfmt=".1f"))
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main, children=True)

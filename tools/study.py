@@ -1,7 +1,7 @@
 """Run the pipeline on another catalogue, beside the repository's own, and write its result tables.
 
 The catalogue is a folder and a small YAML of column mappings: `--mapping`, or `catalogue.yaml` in the folder,
-or docs/studies/<folder's name>/catalogue.yaml. Its keys override params.yaml.
+or docs/studies/<folder's name>/catalogue.yaml. Its keys override params.yaml and weights.yaml.
 
 The run has a workspace of its own, .studies/<name>/: a Git and DVC repository with a copy of the code, its
 own params.yaml and dvc.lock, and the repository's DVC cache and item cache. So the committed params.yaml,
@@ -13,28 +13,33 @@ import argparse
 import filecmp
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from functools import reduce
-from operator import getitem
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from aisle import cache, fetching
-from aisle.catalogue import CatalogueParams
-from aisle.cli import run
-from aisle.errors import AisleError
-from aisle.params import check, read_yaml
-from aisle.tables import read_csv, read_json
+from aisle.catalogue import presets
+from aisle.catalogue.columns import CatalogueParams
+from aisle.pipeline import atomic, dvc_file, item_cache, lock_file, names
+from aisle.pipeline.cli import run
+from aisle.pipeline.errors import AisleError
+from aisle.pipeline.params import check, read_yaml
+from aisle.pipeline.tables import read_csv, read_json
+from aisle.pretrained import download
 
 ROOT = Path(__file__).resolve().parent.parent
+CHANGES = "data/category_changes.csv"
 CODE = (
     "aisle",
     "stages",
     "dvc.yaml",
+    "models/pretrained/none",
+    CHANGES,
     "docs/benchmarks/encoders.json",
     ".dvcignore",
     ".gitignore",
@@ -51,12 +56,12 @@ HEADLINE = {
     "name_words": ("ingest", "name_words"),
     **{
         f"{name}_accuracy{suffix}": ("models", f"<{name}>", f"cv_accuracy{suffix}")
-        for name in ("floor", "picture", "text", "best")
+        for name in ("baseline", "picture", "text", "best")
         for suffix in ("", "_low", "_high")
     },
-    "best_vs_floor": ("models", "<best>", "cv_gain"),
+    "best_vs_baseline": ("models", "<best>", "cv_gain"),
     **{
-        f"best_vs_floor{suffix}": ("models", "<best>", f"cv_gain{suffix}")
+        f"best_vs_baseline{suffix}": ("models", "<best>", f"cv_gain{suffix}")
         for suffix in ("_low", "_high", "_p", "_p_holm")
     },
     **{
@@ -64,20 +69,44 @@ HEADLINE = {
         for name in ("coverage_at_target_error", "error_at_coverage")
         for suffix in ("", "_low", "_high")
     },
+    **{name: ("models", "<best>", name) for name in ("guaranteed_coverage", "guaranteed_bound")},
+    "tree_products": ("ingest", "products"),
+    "tree_nodes": ("models", "<best>", "tree_nodes"),
+    "tree_h_f1": ("models", "<best>", "cv_tree_h_f1"),
+    "tree_h_f1_baseline": ("models", "<baseline>", "cv_tree_h_f1"),
+    **{
+        f"tree_accuracy_depth_{level}": ("models", "<best>", f"cv_tree_accuracy_depth_{level}")
+        for level in (1, 2, 3)
+    },
+    "tree_decided": ("models", "<best>", "cv_tree_decided"),
     **{
         f"ari_{name}{suffix}": ("cluster", name, f"ari{suffix}")
-        for name in ("minilm", "mobilenet_v2", "text_picture", "tfidf", "word2vec")
+        for name in (
+            "minilm",
+            "use_multilingual",
+            "vgg16",
+            "efficientnet_lite0",
+            "mobilenet_v2",
+            "text_picture",
+            "tfidf",
+            "word2vec",
+        )
         for suffix in ("", "_sd")
     },
 }
 """Flat name of each headline figure to its place in the nested metrics.
 
-`<floor>` is the floor's name, `<picture>` and `<text>` those of the best model that reads that alone, and
-`<best>` that of the best of all; models with untrained weights aside.
+`<baseline>` is the baseline's name, `<picture>` and `<text>` those of the best model that reads that alone,
+and `<best>` that of the best of all; models with untrained weights aside.
 """
 
 
-WHOLE = ("columns", "category", "files", "known_errors")
+OWN = ("catalogue", "ingest", "text", "images", "folds", "exploration", "thumbnails", "evaluation")
+"""What a YAML that comes with a catalogue, in its folder, may set: what describes the catalogue. Models,
+encoders and weights, their names and addresses, are the user's: of docs/studies/ or of `--mapping`."""
+MARK = ".aisle-catalogue"
+"""File in a workspace: digest of the path of the catalogue that it is of."""
+WHOLE = ("catalogue", "columns", "category", "files", "known_errors")
 """Mappings of params.yaml that a catalogue replaces, for one with another's keys would be neither."""
 
 
@@ -99,18 +128,77 @@ def find_mapping(catalogue: Path, mapping: str | None) -> Path:
 def merge(base: dict[str, Any], override: dict[str, Any], where: str = "") -> None:
     """Override `base` in place, section by section; what `WHOLE` names is replaced as a whole.
 
+    `null` leaves an entry out, and empties a section of entries: a catalogue of names alone has no picture
+    encoder.
+
     Raises
     ------
     AisleError
-        If a top-level key is not in params.yaml.
+        If a top-level key is in neither params.yaml nor weights.yaml.
     """
     for key, value in override.items():
         if not where and key not in base:
             raise AisleError(f"mapping: '{key}' must be a section of params.yaml: {', '.join(base)}")
-        if isinstance(value, dict) and isinstance(base.get(key), dict) and key not in WHOLE:
+        section = isinstance(base.get(key), dict) and key not in WHOLE
+        if section and isinstance(value, dict):
             merge(base[key], value, f"{where}{key}.")
+        elif section and value is None:
+            if all(isinstance(entry, dict) for entry in base[key].values()):
+                base[key] = {}
+            else:
+                del base[key]
         else:
             base[key] = value
+
+
+def check_own(override: dict[str, Any], catalogue: Path, mapping: Path) -> None:
+    """See that a YAML that lies in the catalogue's folder sets what describes the catalogue, and no more.
+
+    Raises
+    ------
+    AisleError
+        If it sets more, or names files outside of that folder.
+    """
+    folder = catalogue.resolve()
+    if not mapping.resolve().is_relative_to(folder):
+        return
+    told = f"look through {mapping}, and give a copy that lies elsewhere with MAPPING=... (--mapping)"
+    if more := sorted({*override} - {*OWN}):
+        raise AisleError(
+            f"{mapping} came with the catalogue and must set no more than {', '.join(OWN)}; it sets "
+            f"{', '.join(map(repr, more))}. If these are your own settings, {told}."
+        )
+    for key, path in override["catalogue"].items():
+        given = key in ("table", "images") and path
+        if given and not (folder / str(path)).resolve().is_relative_to(folder):
+            raise AisleError(
+                f"{mapping}: catalogue.{key} must lie in the catalogue's folder; {path} does not. If that is "
+                f"wanted, {told}."
+            )
+
+
+def plain_name(folder: str) -> str:
+    """Return a folder's name as the name of a catalogue, a dash for each run of other signs."""
+    return re.sub(r"[^\w.-]+", "-", folder).strip("-.") or folder
+
+
+def claim(workspace: Path, catalogue: Path) -> None:
+    """Make a workspace that of a catalogue, by a digest of its path.
+
+    Raises
+    ------
+    AisleError
+        If it is another one's, which the run would replace.
+    """
+    own = sha256(os.fsencode(catalogue.resolve())).hexdigest()
+    mark = workspace / MARK
+    if mark.is_file() and mark.read_text(encoding="utf-8").strip() != own:
+        raise AisleError(
+            f"{workspace} must be the workspace of {catalogue.resolve()}; it is that of another folder of "
+            "this name, whose products and results would be replaced. Name this one in its mapping "
+            f"(catalogue: {{name: ...}}), or, if the folder was moved, delete {mark}."
+        )
+    atomic.write_text(mark, f"{own}\n")
 
 
 def copy_code(workspace: Path) -> None:
@@ -133,15 +221,17 @@ def copy_code(workspace: Path) -> None:
 
 
 def write_params(workspace: Path, catalogue: Path, mapping: Path) -> str:
-    """Write the workspace's params.yaml; return the study's name."""
+    """Write the workspace's params.yaml and weights.yaml; return the study's name."""
     yaml = YAML()
     yaml.width = 110
-    params = yaml.load(ROOT / "params.yaml")
+    params, weights = yaml.load(ROOT / "params.yaml"), yaml.load(ROOT / "weights.yaml")
     override = read_yaml(mapping)
     if not isinstance(override.get("catalogue"), dict):
         raise AisleError(f"{mapping} must have a section 'catalogue', as params.yaml has")
-    override["catalogue"] = {"name": catalogue.resolve().name, **override["catalogue"]}
+    check_own(override, catalogue, mapping)
+    override["catalogue"] = {"name": plain_name(catalogue.resolve().name), **override["catalogue"]}
     section = check(override["catalogue"], CatalogueParams, f"{mapping}: catalogue")
+    override["catalogue"] = presets.apply(override["catalogue"])
     target = workspace / section.name
 
     def moved(path: str) -> str:  # relative to the catalogue's folder
@@ -150,12 +240,15 @@ def write_params(workspace: Path, catalogue: Path, mapping: Path) -> str:
     for key in ("table", "images"):
         override["catalogue"][key] = moved(getattr(section, key))
     for entry in (override.get("weights") or {}).values():
-        if entry.get("path"):
+        if entry and entry.get("path"):
             entry["path"] = moved(entry["path"])
+    merge(weights, {"weights": override.pop("weights", None) or {}})
     merge(params, override)
-    target.mkdir(parents=True, exist_ok=True)
-    with (target / "params.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
+    names.check({**params, **weights}, str(mapping))
+    claim(target, catalogue)
+    for name, content in (("params.yaml", params), ("weights.yaml", weights)):
+        with atomic.replacing(target / name) as part, part.open("w", encoding="utf-8") as file:
+            yaml.dump(content, file)
     return section.name
 
 
@@ -176,9 +269,23 @@ def call(*command: str, cwd: Path, capture: bool = False) -> str:
     return (done.stdout or "").strip()
 
 
+def make_empty_folders(workspace: Path) -> None:
+    """Make the folders that a stage of the workspace reads and none of it writes.
+
+    Such as those of feature sets, where the study has none: DVC wants what the report reads to be there.
+    """
+    stages = dvc_file.read(workspace).values()
+    written = [path for stage in stages for path in stage.outputs]
+    for path in {dep for stage in stages for dep in stage.deps}:
+        inside = any(Path(out).is_relative_to(path) or Path(path).is_relative_to(out) for out in written)
+        if Path(path).parts[0] in OUTPUTS and not Path(path).suffix and not inside:
+            (workspace / path).mkdir(parents=True, exist_ok=True)
+
+
 def prepare(workspace: Path) -> None:
     """Make the workspace a Git and DVC repository that shares the repository's cache."""
     copy_code(workspace)
+    make_empty_folders(workspace)
     if not (workspace / ".git").exists():
         call("git", "init", "--quiet", cwd=workspace)
     shared = Path(call("dvc", "cache", "dir", cwd=ROOT, capture=True))
@@ -189,23 +296,19 @@ def prepare(workspace: Path) -> None:
 def collect(workspace: Path) -> dict[str, Any]:
     """Return every metric of the workspace, by stage and item, with the per-class scores and the headline."""
     params, result = read_yaml(workspace / "params.yaml"), dict[str, Any]()
-    for stage, definition in read_yaml(workspace / "dvc.yaml")["stages"].items():
-        templates = [next(iter(entry)) for entry in definition.get("do", definition).get("metrics", [])]
-        for template in templates:
-            if "foreach" in definition:  # `${encoders.text}`: a section of params.yaml
-                items = reduce(getitem, definition["foreach"][2:-1].split("."), params)
-                result[stage] = {
-                    item: read_json(workspace / template.replace("${key}", item)) for item in items
-                }
+    for stage in dvc_file.read(workspace).values():
+        for path in stage.metrics:
+            if stage.item:
+                result.setdefault(stage.entry, {})[stage.item] = read_json(workspace / path)
             else:
-                name = stage if len(templates) == 1 else Path(template).stem
-                result[name] = read_json(workspace / template)
+                name = stage.entry if len(stage.metrics) == 1 else Path(path).stem
+                result[name] = read_json(workspace / path)
     classes = read_csv(workspace / "reports/evaluation/per_class.csv")
     for (model, protocol, category), row in classes.groupby(["model", "protocol", "category"]):
         scores = row.iloc[0][["precision", "recall", "f1", "f1_low", "f1_high", "support"]]
         place = result["models"][model].setdefault(f"{protocol}_per_class", {})
         place[category] = {name: round(float(value), 6) for name, value in scores.items()}
-    roles = {"<floor>": params["evaluation"]["floor"]}
+    roles = {"<baseline>": params["evaluation"]["baseline"]}
     listed = read_csv(workspace / "reports/evaluation/models.csv").set_index("model")["modalities"]
     trained = {
         name: scores["cv_accuracy"]
@@ -220,7 +323,7 @@ def collect(workspace: Path) -> dict[str, Any]:
     for name, place in HEADLINE.items():
         value: Any = result
         for key in (roles.get(part, part) for part in place):
-            if key not in value:  # a feature set that the study leaves out; the floor against itself
+            if key not in value:  # a feature set that the study leaves out; the baseline against itself
                 break
             value = value[key]
         else:
@@ -242,9 +345,17 @@ def main() -> None:
     name = write_params(args.workspaces, args.catalogue, mapping)
     workspace = args.workspaces / name
     prepare(workspace)
-    os.environ["AISLE_CACHE"] = str(cache.folder(ROOT) or "off")
-    os.environ["AISLE_WEIGHTS"] = str(ROOT / fetching.store())
+    if (changes := args.catalogue / Path(CHANGES).name).is_file():
+        if not changes.resolve().is_relative_to(args.catalogue.resolve()):
+            raise AisleError(f"{changes} must lie in the catalogue's folder; it is a link out of it")
+        shutil.copyfile(changes, workspace / CHANGES)
+    os.environ["AISLE_CACHE"] = str(item_cache.folder(ROOT) or "off")
+    os.environ["AISLE_WEIGHTS"] = str(ROOT / download.store())
+    if done := lock_file.restore(workspace):
+        print(done, flush=True)
+    lock_file.keep(workspace)
     call("dvc", "repro", cwd=workspace)
+    lock_file.keep(workspace)
     identity = ("-c", "user.name=aisle", "-c", "user.email=aisle@localhost")
     revision = call("git", "rev-parse", "--short", "HEAD", cwd=ROOT, capture=True)
     call("git", "add", "--all", cwd=workspace)
@@ -261,15 +372,15 @@ def main() -> None:
     results = args.results / name
     results.mkdir(parents=True, exist_ok=True)
     text = json.dumps(collect(workspace), indent=2, ensure_ascii=False)
-    (results / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    atomic.write_text(results / "metrics.json", text + "\n")
     title, rest = (workspace / "reports" / "tables.md").read_text(encoding="utf-8").split("\n", 1)
     draw = (sys.executable, str(ROOT / "tools" / "figures.py"))
     shown = call(*draw, str(workspace.resolve()), str(results.resolve() / "figures"), cwd=ROOT, capture=True)
-    (results / "README.md").write_text(f"{title}\n\n{shown}\n{rest}", encoding="utf-8")
+    atomic.write_text(results / "README.md", f"{title}\n\n{shown}\n{rest}")
     write = (sys.executable, str(ROOT / "tools" / "cards.py"))
     call(*write, "--folder", str(workspace.resolve()), "--output", str(results.resolve()), cwd=ROOT)
     print(f"results: {results}; report: {workspace / 'reports' / 'index.html'}")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, children=True)

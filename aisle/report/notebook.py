@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from aisle.catalogue import is_synthetic
+from aisle.catalogue.label import is_synthetic
 from aisle.report.blocks import (
     Block,
     Cards,
@@ -19,9 +19,9 @@ from aisle.report.blocks import (
     TableBlock,
     Verdict,
 )
-from aisle.report.folder import read_folder
+from aisle.report.data.folder import read_folder
+from aisle.report.data.results import Results
 from aisle.report.page import NOTICE, uri
-from aisle.report.results import Results
 
 
 def read(folder: str | Path = ".") -> Results:

@@ -170,8 +170,11 @@
   });
 
   // --- downloads ---------------------------------------------------------------------------------------------
+  // A text that a spreadsheet would calculate gets an apostrophe before it, as in aisle/pipeline/escaping.py.
+  const formula = /^'*[=+\-@\t\r]/, number = /^[+-]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)? ?%?$/;
   const cell = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
+    const given = value === null || value === undefined ? "" : String(value);
+    const text = formula.test(given) && !number.test(given) ? `'${given}` : given;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const csv = (rows) => `${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
@@ -300,23 +303,29 @@
 
   function mark() {
     const line = innerHeight / 3;
-    let current = sections.findLastIndex((section) => section.getBoundingClientRect().top <= line);
-    // the last one may be too short to reach the line
-    if (scrollY > 0 && innerHeight + scrollY >= root.scrollHeight - 2) current = sections.length - 1;
+    const tops = sections.map((section) => section.getBoundingClientRect().top);
+    const end = scrollY > 0 && innerHeight + scrollY >= root.scrollHeight - 2;
+    let current = end ? sections.length - 1 : tops.findLastIndex((top) => top <= line);
+    // several may begin above the line, and at the end the last ones cannot reach it: then the one asked for
+    const asked = links.findIndex((link) => link.hash === location.hash);
+    if (asked >= 0 && tops[asked] > -2 && (end || tops[asked] <= line)) current = asked;
     links.forEach((link, i) => {
       if (i === Math.max(0, current)) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     });
   }
   let marking = false;
-  addEventListener("scroll", () => {
+  const markSoon = () => {
     if (marking) return;
     marking = true;
     requestAnimationFrame(() => {
       marking = false;
       mark();
     });
-  }, { passive: true });
+  };
+  addEventListener("scroll", markSoon, { passive: true });
+  addEventListener("hashchange", markSoon);
+  new ResizeObserver(markSoon).observe(document.body); // figures are drawn later and move the sections
   mark();
 
   // A link may lead to what is folded away.

@@ -13,8 +13,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from aisle.catalogue import is_synthetic
-from aisle.errors import AisleError, some
+from aisle.catalogue.label import is_synthetic
+from aisle.pipeline.errors import AisleError, some
+from aisle.pipeline.escaping import markdown as escaped
+from aisle.pipeline.tables import KEY
+from aisle.pretrained.status import UNTRAINED
 from aisle.report.blocks import (
     Block,
     Cards,
@@ -27,7 +30,7 @@ from aisle.report.blocks import (
     TableBlock,
     Verdict,
 )
-from aisle.report.results import Results
+from aisle.report.data.results import Results
 from aisle.report.sections import (
     answer,
     catalogue,
@@ -42,10 +45,9 @@ from aisle.report.sections import (
     pictures,
     text,
     training,
+    tree,
 )
 from aisle.report.style import THEMES, template
-from aisle.tables import KEY
-from aisle.weights import UNTRAINED
 
 SECTIONS = (
     answer.section,
@@ -54,6 +56,7 @@ SECTIONS = (
     text.section,
     clusters.section,
     models.section,
+    tree.section,
     comparison.section,
     fusion.section,
     examples.section,
@@ -247,12 +250,12 @@ def _untrained(block: FigureBlock | PicturesBlock | TableBlock, text: str) -> bo
 
 
 def markdown(sections: Sequence[Section], catalogue: str) -> str:
-    """Return headings, paragraphs, tables and the figures' captions as Markdown."""
-    lines = [f"# {catalogue}: results", ""]
+    """Return headings, paragraphs, tables and the figures' captions as Markdown; text stays text in it."""
+    lines = [f"# {escaped(catalogue)}: results", ""]
     if is_synthetic(catalogue):
         lines += [f"> {NOTICE}", ""]
     for section in sections:
-        lines += [f"## {section.title}", ""]
+        lines += [f"## {escaped(section.title)}", ""]
         for block in section.blocks:
             lines += _markdown(block)
     return "\n".join(lines)
@@ -262,21 +265,22 @@ def _markdown(block: Block) -> list[str]:
     match block:
         case Details():
             inner = (line for leaf in block.blocks for line in _markdown(leaf))
-            return [f"### {block.summary}", "", *inner]
+            return [f"### {escaped(block.summary)}", "", *inner]
         case TableBlock():
-            return [f"**{block.caption}**", "", _markdown_table(block.frame), ""]
+            return [f"**{escaped(block.caption)}**", "", _markdown_table(block.frame), ""]
         case Cards():
             rows = [[card.label, card.value, card.interval, card.note] for card in block.cards]
             table = pd.DataFrame(rows, columns=["", "value", "interval", "note"])
-            return [f"**{block.caption}**", "", _markdown_table(table), ""]
+            return [f"**{escaped(block.caption)}**", "", _markdown_table(table), ""]
         case Verdict():
-            return [f"**{block.word}**: {block.text}", ""]
+            return [f"**{escaped(block.word)}**: {escaped(block.text)}", ""]
         case Paragraph():
-            return [block.text, ""]
+            return [escaped(block.text), ""]
         case _:
-            return [block.caption + " (untrained)" * (block.untrained and UNTRAINED not in block.caption), ""]
+            note = " (untrained)" * (block.untrained and UNTRAINED not in block.caption)
+            return [escaped(block.caption) + note, ""]
 
 
 def _markdown_table(frame: pd.DataFrame) -> str:
-    cells = frame.astype(str).map(lambda text: " ".join(text.replace("|", "\\|").split()))
+    cells = frame.astype(str).map(escaped).rename(columns=escaped)
     return str(cells.to_markdown(index=False, disable_numparse=True))

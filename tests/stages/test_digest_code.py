@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aisle import cli
-from stages.digest_code import main, run
+from aisle.pipeline import cli
+from aisle.pipeline.code_digests import digests
+from stages.digest_code import main
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -25,7 +26,7 @@ SCRIPTS = ["stages/encode.py", "stages/report.py"]
 
 def test_a_digest_for_each_script_and_each_module_that_is_loaded_by_name(tmp_path, write_files):
     write_files(tmp_path, FILES)
-    found = run(tmp_path, SCRIPTS)
+    found = digests(tmp_path, SCRIPTS)
     chosen = ["aisle/encoders/base.py", "aisle/encoders/bow.py", "aisle/scalers/none.py"]
     assert sorted(found) == sorted([*SCRIPTS, *chosen])
     files = [line.split("  ")[1] for line in found["aisle/encoders/bow.py"].splitlines()]
@@ -34,7 +35,7 @@ def test_a_digest_for_each_script_and_each_module_that_is_loaded_by_name(tmp_pat
 
 def test_an_edit_changes_the_digests_of_what_imports_the_file_alone(tmp_path, write_files):
     write_files(tmp_path, FILES)
-    before = run(tmp_path, SCRIPTS)
+    before = digests(tmp_path, SCRIPTS)
     for file, changed in {
         "aisle/page.py": ["stages/report.py"],
         "aisle/encoders/bow.py": ["aisle/encoders/bow.py"],
@@ -43,7 +44,7 @@ def test_an_edit_changes_the_digests_of_what_imports_the_file_alone(tmp_path, wr
         write_files(tmp_path, FILES)
         with (tmp_path / file).open("a") as source:
             source.write("# an edit\n")
-        after = run(tmp_path, SCRIPTS)
+        after = digests(tmp_path, SCRIPTS)
         assert sorted(name for name in after if after[name] != before[name]) == changed
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aisle import cache, features, recipes, tables
-from aisle.encoders.image import visual_words
-from aisle.encoders.image.descriptors import Encoder
-from aisle.encoders.registry import EncoderParams
-from aisle.errors import AisleError
-from stages import embed_images
+from aisle.pipeline import item_cache, tables
+from aisle.pipeline.errors import AisleError
+from aisle.representations import picture_vectors, recipes, vectors_file
+from aisle.representations.encoders.image import visual_words
+from aisle.representations.encoders.image.descriptors import Descriptors
+from aisle.representations.encoders.registry import EncoderParams, learns
 
 REPO = Path(__file__).parents[2]
 TWINS = 1  # products of the built catalogue whose picture is another's
@@ -36,10 +36,10 @@ def pictures(built, tmp_path):
 
 @pytest.fixture
 def encode(no_weights):
-    """Return the stage's `run` for encoders without pretrained weights."""
+    """Return the stage's work for encoders without pretrained weights."""
 
     def encode(pictures, params):
-        batches = list(embed_images.run(pictures, params, no_weights))
+        batches = list(picture_vectors.encode_pictures(pictures, params, no_weights))
         return [name for ids, _ in batches for name in ids], np.concatenate([rows for _, rows in batches])
 
     return encode
@@ -47,13 +47,13 @@ def encode(no_weights):
 
 @pytest.mark.parametrize("batch", [1, 7, 60, 64])
 def test_row_i_is_of_picture_i_in_any_batches(pictures, monkeypatch, batch, encode):
-    monkeypatch.setattr(embed_images, "BATCH", batch)
+    monkeypatch.setattr(picture_vectors, "BATCH", batch)
     ids, vectors = encode(pictures, PARAMS)
     table = tables.read(pictures)
     assert ids == list(table["product_id"]) and vectors.shape == (60, 42)
     assert list(np.flatnonzero(np.isnan(vectors).any(axis=1))) == [0, 33]
     assert np.isnan(vectors[[0, 33]]).all()
-    encoder = Encoder(blocks=["colour", "lbp"])
+    encoder = Descriptors(blocks=["colour", "lbp"])
     for i in (1, 34, 59):
         decoded = np.asarray(Image.open(io.BytesIO(table["picture"][i])))
         np.testing.assert_array_equal(vectors[i], encoder.transform([decoded])[0])
@@ -63,7 +63,7 @@ def test_row_i_is_of_picture_i_in_any_batches(pictures, monkeypatch, batch, enco
 def test_an_encoder_that_learns_is_fitted_on_the_pictures_there_are(
     pictures, monkeypatch, store, batch, encode
 ):
-    monkeypatch.setattr(embed_images, "BATCH", batch)
+    monkeypatch.setattr(picture_vectors, "BATCH", batch)
     options = {"n_words": 4, "max_keypoints": 20, "side": 96}
     ids, vectors = encode(pictures, EncoderParams(encoder="visual_words", weights="none", options=options))
     table = tables.read(pictures)
@@ -71,7 +71,9 @@ def test_an_encoder_that_learns_is_fitted_on_the_pictures_there_are(
     assert ids == list(table["product_id"]) and vectors.shape == (60, 8)
     assert list(np.flatnonzero(np.isnan(vectors).any(axis=1))) == [0, 33]
     decoded = [np.asarray(Image.open(io.BytesIO(table["picture"][i]))) for i in present]
-    np.testing.assert_array_equal(vectors[present], visual_words.Encoder(**options).fit_transform(decoded))
+    np.testing.assert_array_equal(
+        vectors[present], visual_words.VisualWords(**options).fit_transform(decoded)
+    )
 
 
 def test_what_an_encoder_learns_from_is_kept_and_found_once(pictures, encode, store, monkeypatch):
@@ -105,29 +107,29 @@ def test_wrong_params_are_a_clear_error(pictures, encoder, options, told, encode
 
 
 def test_the_feature_file(built):
-    data = features.read(built.root / "features/image/descriptors.parquet")
+    data = vectors_file.read(built.root / "features/image/descriptors.parquet")
     assert data.vectors.shape == (60, 194) and data.available.all()
     assert {"encoder": "descriptors", "weights": "none", "catalogue": "tiny"}.items() <= data.metadata.items()
     entry = built.params["encoders"]["image"]["descriptors"]
     recipe = recipes.loads(data.metadata["recipe"])
     assert recipe == recipes.VectorRecipe(modality="image", learned=False, **entry)
     assert recipes.modalities(recipe) == {"image"}
-    assert embed_images.registry.learns("image", EncoderParams(encoder="visual_words", weights="none"))
+    assert learns("image", EncoderParams(encoder="visual_words", weights="none"))
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """Return the file of an empty item cache."""
     monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
-    return tmp_path / "items" / cache.FILE
+    return tmp_path / "items" / item_cache.FILE
 
 
 @pytest.fixture
 def encoded(monkeypatch):
     """Return the list of pictures that are really encoded from now on."""
     seen = []
-    transform = Encoder.transform
-    monkeypatch.setattr(Encoder, "transform", lambda self, X: (seen.extend(X), transform(self, X))[1])
+    transform = Descriptors.transform
+    monkeypatch.setattr(Descriptors, "transform", lambda self, X: (seen.extend(X), transform(self, X))[1])
     return seen
 
 
@@ -158,14 +160,14 @@ def test_ten_new_products_cost_ten_encodings_and_give_the_bytes_of_a_cold_run(
 
 KILLED = """
 import time
-from aisle import cli
-from aisle.encoders.image import visual_words
-from aisle.encoders.image.descriptors import Encoder
+from aisle.pipeline import cli
+from aisle.representations import picture_vectors
+from aisle.representations.encoders.image.descriptors import Descriptors
 from stages import embed_images
 
-embed_images.BATCH = 4
-transform = Encoder.transform
-Encoder.transform = lambda self, X: (time.sleep(0.2), transform(self, X))[1]
+picture_vectors.BATCH = 4
+transform = Descriptors.transform
+Descriptors.transform = lambda self, X: (time.sleep(0.2), transform(self, X))[1]
 cli.run(embed_images.main)
 """
 

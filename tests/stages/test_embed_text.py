@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aisle import features, recipes, tables
-from aisle.errors import AisleError
-from stages import embed_text
+from aisle.pipeline import tables
+from aisle.pipeline.errors import AisleError
+from aisle.representations import recipes, text_vectors, vectors_file
+from aisle.representations.encoders import registry
 
 
 @pytest.fixture
@@ -23,12 +24,12 @@ def table():
 
 @pytest.fixture
 def encode(no_weights):
-    """Return the stage's `run` for encoders without pretrained weights."""
-    return lambda table, params: embed_text.run(table, params, no_weights)[0]
+    """Return the stage's work for encoders without pretrained weights."""
+    return lambda table, params: text_vectors.encode_texts(table, params, no_weights)[0]
 
 
 def params(**changes):
-    return embed_text.TextEncoderParams(
+    return text_vectors.TextEncoderParams(
         **{
             "encoder": "bow",
             "weights": "none",
@@ -79,7 +80,7 @@ def test_texts_without_a_word_are_a_clear_error(table, encode):
 
 
 def test_the_feature_file(built):
-    data = features.read(built.root / "features/text/tfidf.parquet")
+    data = vectors_file.read(built.root / "features/text/tfidf.parquet")
     texts = tables.read(built.root / "data/text.parquet")
     assert data.product_ids == list(texts["product_id"])
     assert {"encoder": "tfidf", "weights": "none", "catalogue": "tiny"}.items() <= data.metadata.items()
@@ -102,13 +103,13 @@ def test_the_feature_file(built):
 )
 def test_an_encoder_says_whether_it_learns_from_the_catalogue(encoder, weights, learned):
     entry = params(encoder=encoder, weights=weights)
-    assert embed_text.registry.learns("text", entry) is learned
+    assert registry.learns("text", entry) is learned
 
 
 class Lengths:
     """An encoder that learns nothing: characters and words of a text."""
 
-    __module__ = "aisle.encoders.text.bow"
+    __module__ = "aisle.representations.encoders.text.bow"
     stateless = True
 
     def __init__(self):
@@ -129,8 +130,8 @@ class Lengths:
 def lengths(monkeypatch, tmp_path):
     """Return the encoder that every entry of params.yaml now stands for, and an item cache for it."""
     encoder = Lengths()
-    monkeypatch.setattr(embed_text.registry, "create", lambda modality, params, weights: encoder)
-    monkeypatch.setattr(embed_text, "BATCH", 2)
+    monkeypatch.setattr(registry, "create", lambda modality, params, weights: encoder)
+    monkeypatch.setattr(text_vectors, "BATCH", 2)
     monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
     return encoder
 

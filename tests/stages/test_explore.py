@@ -2,12 +2,13 @@
 
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from aisle import tables
-from aisle.report.results import EXPLORATION, read_exploration
+from aisle.pipeline import tables
+from aisle.report.data.results import EXPLORATION, read_exploration
 
 DATA = ("ingest", "prepare_images", "preprocess_text", "make_folds", "explore")
 
@@ -69,7 +70,9 @@ def test_the_pair_that_shares_a_description_and_the_pictures_that_look_alike(fou
 def test_the_same_bytes_again(make_workspace, tmp_path):
     workspace = make_workspace()
     explored(workspace)
-    workspace.run("explore", output=tmp_path)
+    workspace.run("explore", output=tmp_path, thumbnails=tmp_path / "again.parquet")
+    again = (tmp_path / "again.parquet").read_bytes()
+    assert again == (workspace.root / "data/thumbnails.parquet").read_bytes()
     for name in EXPLORATION:
         first = (workspace.root / f"reports/exploration/{name}.parquet").read_bytes()
         assert first == (tmp_path / f"{name}.parquet").read_bytes(), name
@@ -111,3 +114,37 @@ def test_tables_of_different_products_are_an_error(make_workspace, capsys):
     with pytest.raises(SystemExit):
         workspace.run("explore")
     assert "p00" in capsys.readouterr().err
+
+
+# --------------------------------------------------------------------------------------------- small pictures
+
+
+def size(jpeg):
+    with Image.open(io.BytesIO(jpeg)) as image:
+        return image.size
+
+
+def test_every_readable_picture_has_a_small_one_and_the_others_have_none(make_workspace, tmp_path):
+    workspace = make_workspace(lambda rows: rows[3].update(image=""))
+    (workspace.images / "p05.png").write_text("text")
+    explored(workspace)
+    table = tables.read(workspace.root / "data/thumbnails.parquet")
+    assert list(table["product_id"]) == [f"p{i:02d}" for i in range(60) if i not in (3, 5)]
+    assert table.attrs["catalogue"] == "tiny" and {size(data) for data in table["jpeg"]} == {(48, 40)}
+    colours = [Image.open(io.BytesIO(data)).resize((1, 1)).getpixel((0, 0)) for data in table["jpeg"]]
+    assert [int(np.argmax(colour)) for colour in colours] == [0] * 18 + [1] * 20 + [2] * 20
+
+    few = workspace.with_params(tmp_path, lambda params: params["thumbnails"].update(max_products=6, side=16))
+    few.run("explore", output=tmp_path / "tables", thumbnails=tmp_path / "few.parquet")
+    sample = tables.read(tmp_path / "few.parquet")
+    assert sample["product_id"].str[1].map({"0": 0, "1": 0, "2": 1, "3": 1, "4": 2, "5": 2}).tolist() == [
+        0, 0, 1, 1, 2, 2,
+    ]  # fmt: skip
+    assert {size(data) for data in sample["jpeg"]} == {(16, 13)}
+
+
+def test_a_catalogue_without_pictures_has_no_small_one(make_workspace):
+    workspace = make_workspace(pictures=False)
+    explored(workspace)
+    table = tables.read(workspace.root / "data/thumbnails.parquet")
+    assert table.empty and list(table) == ["product_id", "jpeg"]

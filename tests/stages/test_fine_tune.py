@@ -15,10 +15,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from aisle import predictions, recipes, saved_models, tables, weights
-from aisle.encoders.image import Pictures
-from aisle.encoders.image.keras_backbone import Encoder
-from stages import fine_tune
+from aisle.models import model_folder, predictions_table
+from aisle.models.fine_tuning.base import FineTuneParams
+from aisle.models.hold_out_tuning import fine_tune
+from aisle.pipeline import tables
+from aisle.pretrained import description, status
+from aisle.representations import recipes
+from aisle.representations.encoders.image.keras_backbone import KerasBackbone
+from aisle.representations.encoders.pictures import Pictures
 
 WEIGHTS = {"export": "keras_backbone", "options": {"architecture": "MobileNetV3Small", "side": 64}}
 AUGMENT = {"flip": True, "rotation": 0.03, "zoom": 0.1, "brightness": 0.1}
@@ -85,62 +89,62 @@ def table(tuned):
 
 
 def test_the_rows_are_those_of_any_model_on_the_holdout(built, table):
-    floor = tables.read(built.root / "predictions/text_floor.parquet")
-    floor = floor[floor["protocol"] == "holdout"]
-    assert list(table.columns) == list(floor.columns)
-    facts = [*predictions.KEYS, "category"]
-    pd.testing.assert_frame_equal(table[facts], floor[facts].reset_index(drop=True))
+    baseline = tables.read(built.root / "predictions/classifiers/text_baseline.parquet")
+    baseline = baseline[baseline["protocol"] == "holdout"]
+    assert list(table.columns) == list(baseline.columns)
+    facts = [*predictions_table.KEYS, "category"]
+    pd.testing.assert_frame_equal(table[facts], baseline[facts].reset_index(drop=True))
     assert table.attrs == {
         "catalogue": "tiny",
         "weights": "untrained",
         "modalities": "image",
         "title": "Tiny",
     }
-    np.testing.assert_allclose(predictions.probabilities(table).sum(1), 1)
+    np.testing.assert_allclose(predictions_table.probabilities(table).sum(1), 1)
 
 
 def test_it_learns_and_a_product_without_a_picture_gets_the_shares(tuned, table):
     folds = tables.read(tuned.root / "data/folds.parquet")
     train = folds.loc[folds["split"] == "train", "category"].value_counts(normalize=True).sort_index()
     (lost,) = np.flatnonzero(~table["available"])
-    assert table.loc[lost, "inner_fold"] == predictions.TEST
-    np.testing.assert_allclose(predictions.probabilities(table)[lost], train)
-    names, rows = np.array(predictions.categories(table)), table["available"]
-    best = names[predictions.probabilities(table).argmax(1)]
+    assert table.loc[lost, "inner_fold"] == predictions_table.TEST
+    np.testing.assert_allclose(predictions_table.probabilities(table)[lost], train)
+    names, rows = np.array(predictions_table.categories(table)), table["available"]
+    best = names[predictions_table.probabilities(table).argmax(1)]
     assert (best == table["category"].astype(str))[rows].mean() > 0.6  # 1/3 by chance: tints tell them apart
 
 
 def test_the_model_folder_predicts_what_the_file_says(tuned, table):
     folder = tuned.root / "models/tiny"
-    model, facts = saved_models.read(folder), weights.read(folder)
+    model, facts = model_folder.read(folder), description.read(folder)
     assert facts.label == "untrained" and facts.facts["architecture"] == "MobileNetV3Small"
     assert facts.facts["map"] == [1, 1, 576] and facts.facts["trained_parameters"] > 100_000
     assert model.recipe.weights == recipes.OWN and model.recipe.encoder == "keras_backbone"
     rows = table[table["available"]]
     pictures = tables.read(tuned.root / "data/images.parquet").set_index("product_id")["picture"]
-    encoder = Encoder(str(folder), **model.recipe.options)
+    encoder = KerasBackbone(str(folder), **model.recipe.options)
     found = model.estimator.predict_proba(encoder.transform(Pictures(pictures[rows["product_id"]].tolist())))
-    np.testing.assert_allclose(found, predictions.probabilities(rows), atol=1e-6)
+    np.testing.assert_allclose(found, predictions_table.probabilities(rows), atol=1e-6)
 
 
 def test_the_best_epoch_is_kept(tuned, table):
     """The validation rows of the file have the lowest validation loss of the history."""
-    history = tables.read_csv(tuned.root / "reports/histories/tiny.csv")
+    history = tables.read_csv(tuned.root / "reports/histories/fine_tuned/tiny.csv")
     assert list(history.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert list(history["epoch"]) == list(range(1, len(history) + 1)) and 3 <= len(history) <= 8
-    rows = predictions.inner_rows(table)
-    true = [predictions.categories(table).index(name) for name in rows["category"]]
-    loss = -np.log(predictions.probabilities(rows)[np.arange(len(rows)), true]).mean()
+    rows = predictions_table.inner_rows(table)
+    true = [predictions_table.categories(table).index(name) for name in rows["category"]]
+    loss = -np.log(predictions_table.probabilities(rows)[np.arange(len(rows)), true]).mean()
     assert loss == pytest.approx(history["val_loss"].min(), abs=1e-4)
 
 
 def test_the_same_bytes_again_on_one_core(tuned, tmp_path):
     paths = {"output": tmp_path / "p", "model": tmp_path / "m", "history": tmp_path / "h"}
     in_own_process(tuned, {min(os.sched_getaffinity(0))}, **paths)
-    first = tuned.paths("fine_tune", "tiny")
+    first = tuned.flags("fine_tune", "tiny")
     for name in ("output", "history"):
         assert paths[name].read_bytes() == Path(first[name]).read_bytes()
-    for name in ("model.xml", "model.bin", "weights.json", "model.json", "estimator.joblib"):
+    for name in ("model.xml", "model.bin", "weights.json", "model.json", "estimator.npz"):
         assert (tmp_path / "m" / name).read_bytes() == Path(first["model"], name).read_bytes(), name
 
 
@@ -149,9 +153,10 @@ def test_absent_weights_need_no_tensorflow(workspace, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     workspace.run("fine_tune", "lost")
     table = tables.read(workspace.root / "predictions/fine_tuned/lost.parquet")
-    assert table.attrs["weights"] == weights.ABSENT and not table["available"].any()
-    assert not saved_models.read(workspace.root / "models/lost").available
-    assert tables.read_csv(workspace.root / "reports/histories/lost.csv").empty
+    assert table.attrs["weights"] == status.ABSENT and not table["available"].any()
+    lost = model_folder.read(workspace.root / "models/lost")
+    assert not lost.available and lost.params["fine_tunes"]["weights"] == "lost"
+    assert tables.read_csv(workspace.root / "reports/histories/fine_tuned/lost.csv").empty
 
 
 def test_pictures_of_one_category_teach_nothing(workspace, tmp_path):
@@ -160,11 +165,11 @@ def test_pictures_of_one_category_teach_nothing(workspace, tmp_path):
     first = folds.loc[folds["category"] == folds["category"].min(), "product_id"]
     pictures = tables.read(workspace.root / "data/images.parquet", [tables.KEY, "picture"])
     pictures.loc[~pictures["product_id"].isin(first), "picture"] = None
-    params = fine_tune.tuners.FineTuneParams.model_validate(TUNED)
-    pretrained = weights.WeightsParams.model_validate(WEIGHTS | {"source": "random"})
-    table, history = fine_tune.run(pictures, folds, "tiny", params, pretrained, tmp_path)
+    params = FineTuneParams.model_validate(TUNED)
+    pretrained = description.WeightsParams.model_validate(WEIGHTS | {"source": "random"})
+    table, history = fine_tune(pictures, folds, "tiny", params, pretrained, tmp_path)
     assert not table["available"].any() and history.empty and len(table)
-    assert saved_models.read(tmp_path).estimator is None
+    assert model_folder.read(tmp_path).estimator is None
 
 
 @pytest.mark.parametrize(
@@ -192,7 +197,7 @@ def test_examples_and_figure(tuned, table, tmp_path):
     tuned.run("explain_pictures")
     examples = tables.read(tuned.root / "reports/grad_cam/examples.parquet")
     assert examples.attrs == {"catalogue": "tiny", "model": "tiny", "title": "Tiny", "weights": "untrained"}
-    rows = predictions.test_rows(table).set_index("product_id").loc[examples["product_id"]]
+    rows = predictions_table.test_rows(table).set_index("product_id").loc[examples["product_id"]]
     assert rows["available"].all() and (rows["category"].to_numpy() == examples["true"]).all()
     np.testing.assert_allclose(rows[[c for c in rows if c[:2] == "p_"]].max(axis=1), examples["probability"])
     right = examples[examples["right"]]
@@ -208,7 +213,7 @@ def test_examples_and_figure(tuned, table, tmp_path):
     assert figures["difference_low"] <= figures["difference"] <= figures["difference_high"]
     again = {"output": tmp_path / "examples", "metrics": tmp_path / "metrics"}
     tuned.run("explain_pictures", **again)
-    first = tuned.paths("explain_pictures")
+    first = tuned.flags("explain_pictures")
     for name, path in again.items():
         assert path.read_bytes() == Path(first[name]).read_bytes()
 
@@ -222,7 +227,7 @@ def test_a_model_without_weights_or_dense_layers(tuned, workspace, built, tmp_pa
         "explain_pictures", predictions=workspace.root / "predictions/fine_tuned/lost.parquet", **lost, **out
     )
     assert tables.read(out["output"]).empty
-    expected = {"catalogue": "tiny", "model": "lost", "weights": weights.ABSENT}
+    expected = {"catalogue": "tiny", "model": "lost", "weights": status.ABSENT}
     assert json.loads(out["metrics"].read_text()) == expected
     with pytest.raises(SystemExit):
         tuned.run("explain_pictures", model=built.root / "models/descriptors", **out)

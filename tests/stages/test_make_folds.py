@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from aisle import tables
+from aisle.pipeline import tables
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ import io
 import json
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from aisle import tables
-from stages import prepare_images
+from aisle.catalogue import images_file
+from aisle.pipeline import tables
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +26,10 @@ def spoiled(make_workspace):
     Image.new("RGB", (48, 40), (9, 9, 9)).save(workspace.images / "p07.png")
     Image.new("1", (2000, 1500)).save(workspace.images / "p08.png")
     workspace.params["images"]["max_megapixels"] = 1
-    workspace.set(workspace.params)
+    workspace.write_params(workspace.params)
     workspace.run("ingest")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare_images, "BATCH", 7)
+        patch.setattr(images_file, "BATCH", 7)
         workspace.run("prepare_images")
     return workspace
 
@@ -70,21 +69,6 @@ def test_the_counts(spoiled):
     ]
     assert counts["readable"] == 55 and [counts[name] for name in names] == [1] * 6
     assert (counts["median_width"], counts["median_height"]) == (48, 40)
-
-
-@pytest.mark.parametrize("batch", [1, 5, 10, 11])
-def test_rows_survive_any_batch_size(tmp_path, monkeypatch, batch):
-    monkeypatch.setattr(prepare_images, "BATCH", batch)
-    rows = [{"product_id": f"p{i}", "width": i, "picture": bytes([i])} for i in range(10)]
-    summary = prepare_images.write_rows(iter(rows), tmp_path / "new" / "images.parquet", "tiny")
-    table = pd.read_parquet(tmp_path / "new" / "images.parquet")
-    assert list(table["width"]) == list(range(10)) and table["picture"][9] == b"\x09"
-    assert summary == [{"product_id": f"p{i}", "width": i} for i in range(10)]
-
-
-def test_no_product_gives_an_empty_file_of_the_same_columns(tmp_path):
-    assert prepare_images.write_rows(iter([]), tmp_path / "images.parquet", "tiny") == []
-    assert "phash" in pd.read_parquet(tmp_path / "images.parquet").columns
 
 
 def test_the_stored_picture_is_the_products(built):

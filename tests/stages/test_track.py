@@ -1,5 +1,6 @@
 """stages/track.py: each model is logged once, to SQLite and to a real server; the aliases load packages."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -15,15 +16,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aisle import features, recipes, saved_models, tables, tracking
-from aisle.classifiers import ClassifierParams, create
-from aisle.encoders.registry import EncoderParams
-from aisle.predictor import Predictor
-from stages import classify, embed_images
+from aisle.deployment import mlflow_store
+from aisle.deployment.predictor import Predictor
+from aisle.models import fit_all, listing, model_folder
+from aisle.models.classifiers.registry import ClassifierParams, create
+from aisle.pipeline import tables
+from aisle.representations import picture_vectors, recipes, vectors_file
+from aisle.representations.encoders.registry import EncoderParams
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-KEPT = ("text_floor", "late_fusion", "descriptors")
+KEPT = ("text_baseline", "late_fusion", "descriptors")
 SEEDS = (0, 1)
+HISTORIES = {0: [1.2, 0.9, 0.6], 1: [1.0, 0.7, 0.8]}
+"""Validation loss of each seed, epoch by epoch."""
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +46,25 @@ def workspace(built, write_backbone, tmp_path_factory):
         "catalogue": "tiny",
         "recipe": recipe.model_dump_json(),
     }
-    rows = embed_images.run(root / "data/images.parquet", params, root / "models/pretrained/net")
-    features.write_batches(rows, metadata, root / "net.parquet")
+    rows = picture_vectors.encode_pictures(
+        root / "data/images.parquet", params, root / "models/pretrained/net"
+    )
+    vectors_file.write_batches(rows, metadata, root / "net.parquet")
     entry = ClassifierParams(title="Net", classifier="feature_svm", input="features/image/net.parquet")
     made = create(entry)
     folds = tables.read(root / "data/folds.parquet")
-    saved_models.write(
-        classify.fit(made.read(root / "net.parquet"), folds, made, "net", "Net"), root / "models/net"
-    )
+    about = {"classifiers": entry.model_dump(mode="json")}
+    fitted = fit_all.fit_all(made.estimator(), made.read(root / "net.parquet"), folds, "net", "Net", about)
+    model_folder.write(fitted, root / "models/net")
     for seed in SEEDS:
-        shutil.copytree(root / "models/text_specifications", root / f"models/seeds/head-{seed}")
+        shutil.copytree(root / "models/text_specifications", root / f"models/heads/tiny/head-{seed}")
+    listed = listing.read(root / "data/listing.json")
+    models = [
+        *(listed.model(name) for name in KEPT),
+        listing.ListedModel("head", "Head", "train_heads@tiny", "heads/tiny", list(SEEDS)),
+        *(listing.ListedModel(name, name, f"classify@{name}", "classifiers") for name in ("net", "absent")),
+    ]
+    listing.write(dataclasses.replace(listed, models=models), root / "data/listing.json")
     scores = json.loads((root / "metrics/models.json").read_text())
     kept = {name: scores[name] for name in ("catalogue", *KEPT)}
     kept |= {"head": scores["text_specifications"], "net": {"weights": "pretrained", "holdout_accuracy": 0.5}}
@@ -65,9 +79,10 @@ def workspace(built, write_backbone, tmp_path_factory):
         if name == "folds":
             own = pd.concat([own.assign(seed=seed, accuracy=0.9 + seed / 100) for seed in SEEDS])
         tables.write_csv(pd.concat([table, own]), path, "tiny")
-    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4], "val_loss": [1.0, 0.7, 0.8]})
-    tables.write_csv(history, root / "reports/histories/head-1.csv", "tiny")
-    place = built.with_params(root, lambda params: params["classifiers"].update(net=entry.model_dump()))
+    for seed, losses in HISTORIES.items():
+        history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4], "val_loss": losses})
+        tables.write_csv(history, root / f"reports/histories/heads/tiny/head-{seed}.csv", "tiny")
+    place = built.with_params(root, lambda params: None)
     place.root = root
     place.run("champion")
     return place
@@ -157,19 +172,22 @@ def test_every_model_has_a_run(logged, workspace, mlflow, repo):
     found = runs(client)
     assert set(found) == {*KEPT, "head", "head seed 0", "head seed 1", "net", "absent", "pretrained net"}
     scores = json.loads((workspace.root / "metrics/models.json").read_text())
-    floor = found["text_floor"]
-    assert floor.info.status == "FINISHED"
-    assert floor.data.metrics["cv_accuracy"] == scores["text_floor"]["cv_accuracy"]
-    assert floor.data.params["classifiers.options.C"] == "10.0"
-    assert floor.data.params["recipe.form"] == "clean" and floor.data.params["folds.n_splits"] == "5"
+    baseline = found["text_baseline"]
+    assert baseline.info.status == "FINISHED"
+    assert baseline.data.metrics["cv_accuracy"] == scores["text_baseline"]["cv_accuracy"]
+    assert baseline.data.params["classifiers.options.C"] == "10.0"
+    assert baseline.data.params["recipe.form"] == "clean" and baseline.data.params["folds.n_splits"] == "5"
     assert found["late_fusion"].data.params["descriptors.classifiers.options.C"] == "0.1"
-    tags = floor.data.tags
-    assert tags["dvc.stage"] == "classify@text_floor" and tags["dvc.experiment"] == "my-variant"
+    tags = baseline.data.tags
+    assert found["late_fusion"].data.params["fusions.method"] == "log_mean"
+    assert found["net"].data.params["classifiers.classifier"] == "feature_svm"
+    assert found["late_fusion"].data.tags["dvc.stage"] == "fuse"
+    assert tags["dvc.stage"] == "classify@text_baseline" and tags["dvc.experiment"] == "my-variant"
     assert tags["catalogue"] == "tiny" and tags["weights"] == "none" and len(tags["git.revision"]) == 40
     assert found["net"].data.tags["weights"] == "pretrained"
-    curve = client.get_metric_history(floor.info.run_id, "fold_accuracy")
+    curve = client.get_metric_history(baseline.info.run_id, "fold_accuracy")
     assert sorted(point.step for point in curve) == list(range(10))
-    drawn = {file.path for file in client.list_artifacts(floor.info.run_id)}
+    drawn = {file.path for file in client.list_artifacts(baseline.info.run_id)}
     assert "plots.png" in drawn
 
 
@@ -182,9 +200,10 @@ def test_seeds_are_nested(logged):
         assert run.data.metrics["cv_accuracy"] == 0.9 + seed / 100
         curve = client.get_metric_history(run.info.run_id, "fold_accuracy")
         assert {point.value for point in curve} == {0.9 + seed / 100}
-    steps = client.get_metric_history(found["head seed 1"].info.run_id, "training/val_loss")
-    assert [(point.step, point.value) for point in steps] == [(1, 1.0), (2, 0.7), (3, 0.8)]
-    assert not client.get_metric_history(found["head seed 0"].info.run_id, "training/val_loss")
+        steps = client.get_metric_history(run.info.run_id, "training/val_loss")
+        assert [(point.step, point.value) for point in steps] == list(enumerate(HISTORIES[seed], 1))
+        assert run.data.params["seed"] == str(seed) and run.data.tags["dvc.stage"] == "train_heads@tiny"
+    assert not client.get_metric_history(found["head"].info.run_id, "training/val_loss")
 
 
 def raw(workspace):
@@ -205,7 +224,7 @@ def test_the_aliases_predict_as_the_packages_do(logged, workspace, mlflow):
         wanted = set(model.metadata.signature.inputs.input_names())
         assert wanted == set(products) and model.metadata.saved_input_example_info
         lines = model.metadata.get_model_info().flavors["python_function"]
-        assert lines["loader_module"] == "aisle.mlflow_model" and lines["code"] == "code"
+        assert lines["loader_module"] == "aisle.deployment.mlflow_model" and lines["code"] == "code"
 
 
 def test_a_model_with_pretrained_weights_finds_them_in_the_store(logged, workspace, mlflow):
@@ -238,9 +257,11 @@ def test_a_change_logs_what_changed_and_the_aliases_move(logged, workspace, tmp_
         alias: client.get_model_version_by_alias("aisle-tiny", alias) for alias in ("champion", "challenger")
     }
     scores = json.loads((workspace.root / "metrics/models.json").read_text())
-    scores["descriptors"]["cv_accuracy"] -= 0.01
-    (tmp_path / "scores.json").write_text(json.dumps(scores))
     choice = json.loads((workspace.root / "metrics/champion.json").read_text())
+    roles = {choice["champion"], choice["challenger"]}
+    changed = next(name for name in ("descriptors", "text_baseline", "mixed") if name not in roles)
+    scores[changed]["cv_accuracy"] -= 0.01
+    (tmp_path / "scores.json").write_text(json.dumps(scores))
     swapped = choice | {"champion": choice["challenger"], "challenger": choice["champion"]}
     (tmp_path / "choice.json").write_text(json.dumps(swapped))
     for old, new in (("champion", "challenger"), ("challenger", "champion")):
@@ -259,19 +280,19 @@ def test_a_change_logs_what_changed_and_the_aliases_move(logged, workspace, tmp_
 
 
 def test_flat_params():
-    assert tracking.flat({"a": {"b": [1, 2], "c": "x"}, "d": None}) == {
+    assert mlflow_store.flat({"a": {"b": [1, 2], "c": "x"}, "d": None}) == {
         "a.b": "[1, 2]",
         "a.c": "x",
         "d": "null",
     }
-    assert len(tracking.flat({"a": "x" * 900})["a"]) == tracking.LONGEST
+    assert len(mlflow_store.flat({"a": "x" * 900})["a"]) == mlflow_store.LONGEST
 
 
 def test_the_figure_draws_what_the_tables_say(workspace):
     names = ("confusion", "reliability", "risk_coverage")
     found = {name: tables.read_csv(workspace.root / f"reports/evaluation/{name}.csv") for name in names}
-    own = {name: table[table["model"] == "text_floor"] for name, table in found.items()}
-    figure = tracking.figure(own, "T")
+    own = {name: table[table["model"] == "text_baseline"] for name, table in found.items()}
+    figure = mlflow_store.figure(own, "T")
     confusion, reliability, risk = figure.axes
     assert [tick.get_text() for tick in confusion.get_xticklabels()] == ["Clocks", "Lamps", "Mugs"]
     assert np.asarray(confusion.images[0].get_array()).sum() == pytest.approx(60)

@@ -6,15 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aisle import evaluation, features, predictions, tables, weights
-from aisle.report.results import Results
-from aisle.zero_shot import ZeroShot, prompt_vectors
-from stages import evaluate, zero_shot
+from aisle.evaluation import metrics, model_scores, score_tables
+from aisle.models import predictions_table
+from aisle.models.zero_shot import ZeroShot, ZeroShotParams, classify, prompt_vectors
+from aisle.pipeline import tables
+from aisle.pretrained import description, status
+from aisle.report.data.results import Results
+from aisle.representations import vectors_file
+from aisle.representations.encoders import registry
 
-PARAMS = zero_shot.ZeroShotParams(
+PARAMS = ZeroShotParams(
     title="t", features="f", encoder="clip", weights="clip", prompts=["a {}", "photo of {}"]
 )
-PRETRAINED = weights.Weights("digest", "path", facts={"logit_scale": 50.0})
+PRETRAINED = description.Weights("digest", "path", facts={"logit_scale": 50.0})
 
 
 class Letters:
@@ -35,7 +39,28 @@ def pictures(folds):
     vectors = np.array([[name[0] == letter for letter in "CLM"] for name in folds["category"]], np.float32)
     vectors += np.random.default_rng(0).uniform(0, 0.3, vectors.shape)
     vectors[2] = np.nan
-    return features.Features(list(folds["product_id"]), vectors.astype(np.float32), {"catalogue": "tiny"})
+    metadata = {"catalogue": "tiny", "weights": "digest"}
+    return vectors_file.Features(list(folds["product_id"]), vectors.astype(np.float32), metadata)
+
+
+def write(folder, weights):
+    """Write the description of weights into a folder of models/pretrained/."""
+    folder.mkdir()
+    description.write(weights, folder)
+    return folder
+
+
+@pytest.fixture
+def clip(tmp_path, monkeypatch):
+    """Return the folder of weights whose text encoder is Letters."""
+
+    def create(modality, params, folder):
+        assert (modality, params.encoder, params.weights) == ("text", "clip", "clip")
+        assert folder == tmp_path / "clip"
+        return Letters()
+
+    monkeypatch.setattr(registry, "create", create)
+    return write(tmp_path / "clip", PRETRAINED)
 
 
 def test_prompts_are_averaged_and_have_length_one():
@@ -53,10 +78,10 @@ def test_probabilities_are_those_of_the_scaled_cosines():
     assert list(model.classes_) == ["a", "b"] and list(model.predict(np.array([[3.0, 4.0]]))) == ["b"]
 
 
-def test_every_product_with_a_picture_gets_its_nearest_category(pictures, folds):
-    table = zero_shot.run(pictures, folds, PARAMS, PRETRAINED, Letters())
+def test_every_product_with_a_picture_gets_its_nearest_category(pictures, folds, clip):
+    table = classify(pictures, folds, PARAMS, clip)
     cv = table[(table["protocol"] == "cv") & (table["repeat"] == 0)]
-    cv = predictions.test_rows(cv).set_index("product_id")
+    cv = predictions_table.test_rows(cv).set_index("product_id")
     names = ["Clocks", "Lamps", "Mugs"]
     best = cv[[f"p_{name}" for name in names]].to_numpy().argmax(1)
     right = np.array(names)[best] == cv["category"].to_numpy(str)
@@ -64,45 +89,48 @@ def test_every_product_with_a_picture_gets_its_nearest_category(pictures, folds)
     assert right[cv.index != lost].all() and not cv.loc[lost, "available"]
 
 
-def test_it_has_the_rows_of_any_model(built, pictures, folds):
+def test_it_has_the_rows_of_any_model(built, pictures, folds, clip):
     """Inner rows too, so that it can be calibrated and fused; where there is a picture they do not differ."""
-    table = zero_shot.run(pictures, folds, PARAMS, PRETRAINED, Letters())
-    floor = tables.read(built.root / "predictions/text_floor.parquet")
-    keys = [*predictions.KEYS, "category"]
-    assert (table[keys].to_numpy() == floor[keys].to_numpy()).all()
+    table = classify(pictures, folds, PARAMS, clip)
+    baseline = tables.read(built.root / "predictions/classifiers/text_baseline.parquet")
+    keys = [*predictions_table.KEYS, "category"]
+    assert (table[keys].to_numpy() == baseline[keys].to_numpy()).all()
     seen = table[table["product_id"] != pictures.product_ids[2]]
     assert (seen.groupby("product_id")["p_Clocks"].nunique() == 1).all()
 
 
 def test_without_weights_there_is_a_row_and_no_figure(built, folds, tmp_path):
-    absent = weights.Weights(weights.ABSENT, "absent")
-    ids = list(folds["product_id"])
-    nothing = features.Features(ids, np.full((len(ids), 1), np.nan, np.float32), {})
-    table = zero_shot.run(nothing, folds, PARAMS, absent, None)
+    absent = write(tmp_path / "clip", description.Weights(status.ABSENT, "absent"))
+    ids, metadata = list(folds["product_id"]), {"weights": status.ABSENT}
+    nothing = vectors_file.Features(ids, np.full((len(ids), 1), np.nan, np.float32), metadata)
+    table = classify(nothing, folds, PARAMS, absent)
     assert not table["available"].any()
-    attrs = {"weights": weights.ABSENT, "modalities": "image", "title": "CLIP"}
+    attrs = {"weights": status.ABSENT, "modalities": "image", "title": "CLIP"}
     tables.write(table, tmp_path / "p.parquet", "tiny", **attrs)
     read = tables.read(tmp_path / "p.parquet")
     assert read.attrs == {"catalogue": "tiny", **attrs}
-    floor = tables.read(built.root / "predictions/text_floor.parquet")
-    params = evaluate.metrics.EvaluationParams(
-        floor="text_floor", confidence=0.95, n_bootstrap=100, seed=0, target_error=0.01, n_bins=15
+    baseline = tables.read(built.root / "predictions/classifiers/text_baseline.parquet")
+    params = metrics.EvaluationParams(
+        baseline="text_baseline", confidence=0.95, n_bootstrap=100, seed=0, target_error=0.01, n_bins=15
     )
-    models = {"text_floor": {evaluation.NO_SEED: floor}, "clip": {evaluation.NO_SEED: read}}
+    models = {"text_baseline": {model_scores.NO_SEED: baseline}, "clip": {model_scores.NO_SEED: read}}
     products = tables.read(built.root / "data/products.parquet")
-    found, _, made = evaluate.run(models, folds, products, params)
-    assert found["clip"] == {"weights": "not available"}
+    found = score_tables.evaluate(models, folds, products, params)
+    assert found.scores["clip"] == {"weights": "not available"}
+    made = dict(found.tables)
     listed = made.pop("models").set_index("model")
     assert listed.loc["clip", ["title", "weights"]].tolist() == ["CLIP", "not available"]
+    of_the_tree = [made.pop(name) for name in ("tree", "siblings")]
+    assert all(each.empty for each in of_the_tree)  # the catalogue is flat
     for each in made.values():
-        assert set(each["model"]) == {"text_floor"}
+        assert set(each["model"]) == {"text_baseline"}
 
 
 def test_untrained_weights_are_named_wherever_the_title_stands():
     metrics = {
-        "a": {"cv_accuracy": 0.9, "weights": weights.UNTRAINED},
-        "b": {"weights": weights.ABSENT},
-        "c": {"cv_accuracy": 0.5, "weights": weights.NONE},
+        "a": {"cv_accuracy": 0.9, "weights": status.UNTRAINED},
+        "b": {"weights": status.ABSENT},
+        "c": {"cv_accuracy": 0.5, "weights": status.NONE},
     }
     empty = dict.fromkeys(field for field in Results.__dataclass_fields__)
     models = pd.DataFrame({"model": ["a", "b", "c"], "title": ["A", "B", "C"]})
@@ -114,7 +142,7 @@ def test_untrained_weights_are_named_wherever_the_title_stands():
 def test_pictures_of_other_weights_are_an_error(built, tmp_path, capsys):
     folder = tmp_path / "clip"
     folder.mkdir()
-    weights.write(weights.Weights("other", "path"), folder)
+    description.write(description.Weights("other", "path"), folder)
     with pytest.raises(SystemExit) as end:
         built.with_params(
             tmp_path, lambda params: params.update(zero_shot={"z": json.loads(PARAMS.model_dump_json())})
@@ -125,4 +153,4 @@ def test_pictures_of_other_weights_are_an_error(built, tmp_path, capsys):
 @pytest.mark.parametrize("prompts", [[], ["a photo"], ["a {", "a {}"], ["a {name}"]])
 def test_a_prompt_must_have_a_place_for_the_category(prompts):
     with pytest.raises(ValueError, match="prompts"):
-        zero_shot.ZeroShotParams(title="t", features="f", encoder="clip", weights="clip", prompts=prompts)
+        ZeroShotParams(title="t", features="f", encoder="clip", weights="clip", prompts=prompts)

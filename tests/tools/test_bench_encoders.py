@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aisle.openvino_runtime import core, save
+from aisle.pretrained.runtime import core, save
 from tools import bench_encoders as bench
 
 

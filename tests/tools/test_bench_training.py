@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from aisle import weights
+from aisle.pretrained import description, status
 from tools import bench_training as bench
 
 OURS = {"seconds": 2.0, "seconds_compiled": 0.5, "accuracy": 0.83, "accuracy_sd": 0.01, "macro_f1": 0.82}
@@ -30,14 +30,14 @@ def test_scores():
 @pytest.fixture
 def args(tmp_path):
     made = {
-        "real": weights.Weights("0" * 64, "official", facts={"parameters": 100}),
-        "random": weights.Weights(weights.UNTRAINED, "random", facts={"parameters": 200}),
-        "absent": weights.Weights(weights.ABSENT, "absent"),
+        "real": description.Weights("0" * 64, "official", facts={"parameters": 100}),
+        "random": description.Weights(status.UNTRAINED, "random", facts={"parameters": 200}),
+        "absent": description.Weights(status.ABSENT, "absent"),
     }
     for name, each in made.items():
         folder = tmp_path / "models/pretrained" / name
         folder.mkdir(parents=True)
-        weights.write(each, folder)
+        description.write(each, folder)
     YAML().dump({"transfer": {"backbones": list(made)}}, tmp_path / "params.yaml")
     return argparse.Namespace(workspace=tmp_path, backbone="real")
 

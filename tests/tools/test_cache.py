@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from aisle import cache
-from aisle.encoders.image.descriptors import Encoder
+from aisle.pipeline import item_cache
 
 REPO = Path(__file__).parents[2]
+MODULE = "aisle.representations.encoders.image.descriptors"
 
 
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "items"))
-    return tmp_path / "items" / cache.FILE
+    return tmp_path / "items" / item_cache.FILE
 
 
 def fill(*sides):
     for side in sides:
-        with closing(cache.ItemCache(Encoder(side, ["lbp"]), "none")) as kept:
-            kept.encode([b"a", b"b"], lambda items: [[1.0] * 10_000 for _ in items])
+        with closing(item_cache.ItemCache(MODULE, {"side": side})) as kept:
+            kept.vectors([b"a", b"b"], lambda items: [[1.0] * 10_000 for _ in items])
 
 
 def tool(what, **environment):
@@ -48,10 +48,10 @@ def test_info_counts_by_encoder(store):
 
 def test_clear(store):
     fill(64)
-    with closing(cache.ItemCache(Encoder(32), "none")) as running:
+    with closing(item_cache.ItemCache(MODULE, {})) as running:
         code, told = tool("clear")
         assert code == 0 and "empty" in told
-        assert running.encode([b"c"], lambda items: [[1.0]]) == 1  # a run that has it open goes on
+        assert running.vectors([b"c"], lambda items: [[1.0]]) == 1  # a run that has it open goes on
     assert "0 items" in tool("info")[1]
     assert store.stat().st_size < 50_000
 

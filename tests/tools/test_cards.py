@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aisle.errors import AisleError
+from aisle.pipeline.errors import AisleError
 from tools import cards
 
 REPO = Path(__file__).parents[2]
@@ -104,20 +104,23 @@ def test_figures_of_the_model_card(found):
 def test_no_product_is_decided_automatically_where_there_is_no_threshold(found):
     other = copy.deepcopy(found)
     decisions = other["review/decisions"]
-    other["review/decisions"] = decisions.assign(threshold=float("inf"))
-    assert "every product goes to a person" in cards.model_card(other)
+    other["review/decisions"] = decisions.assign(threshold=float("inf"), accepted=0)
+    assert "No threshold: " in cards.model_card(other)
+    promised = {"accepted": 400, "guaranteed_bound": 0.0075, "threshold": 0.9, "accepted_wrong": 0}
+    other["review/decisions"] = decisions.assign(**promised)
+    assert "at most 0.75% of the automatic decisions are wrong" in cards.model_card(other)
     other["review/decisions"] = decisions[decisions["role"] != "champion"]
     assert "None: every product goes to a person." in cards.model_card(other)
 
 
-def test_untrained_weights_and_the_floor_itself_are_said(found):
+def test_untrained_weights_and_the_baseline_itself_are_said(found):
     other = copy.deepcopy(found)
     name = other["champion"]["champion"]
     other["models"][name]["weights"] = "untrained"
     assert "Its weights are **untrained**." in cards.model_card(other)
     assert "untrained" not in cards.model_card(found).split("### Pretrained weights")[0]
-    other["floor"] = name
-    assert "It is the floor" in cards.model_card(other)
+    other["baseline"] = name
+    assert "It is the baseline" in cards.model_card(other)
 
 
 def test_a_catalogue_without_pictures_has_no_medians_of_them(found):

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from ruamel.yaml import YAML
@@ -70,8 +70,12 @@ def test_no_service_is_root_and_each_is_confined(tmp_path):
     report, mlflow, jupyter = (services()[name]["volumes"] for name in ("report", "mlflow", "jupyter"))
     assert report == ["./reports:/aisle/reports:ro"]
     assert jupyter[0] == "./:/aisle:ro"
-    assert interpolated("./:${PWD:-/aisle}", {"PWD": str(tmp_path)}) == f"./:{tmp_path}"
-    assert mlflow == ["./:/aisle"]
+    assert mlflow == [
+        "./mlflow.db:/aisle/mlflow.db:ro",
+        "./mlruns:/aisle/mlruns:ro",
+    ]  # no password: no writing
+    place = services(PWD=str(tmp_path))["mlflow"]["volumes"][1]
+    assert place == f"./mlruns:{tmp_path}/mlruns:ro"
 
 
 def test_targets_are_stages_of_the_dockerfile_that_end_as_no_root():
@@ -157,13 +161,25 @@ def test_report(start):
     assert done.returncode == 1 and "404" in done.stderr  # without a report it is not healthy
 
 
-def test_mlflow(start):
-    """It makes its tables in a folder that has none, and answers."""
+def test_mlflow(start, tmp_path):
+    """It shows what was logged, and nobody can write."""
+    make = "import mlflow; mlflow.MlflowClient('sqlite:///mlflow.db').create_experiment('logged')"
+    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, capture_output=True, check=True)
+    before = (tmp_path / "mlflow.db").read_bytes()
     address, root = start("mlflow")
     assert "MLflow" in get(f"{address}/")
-    assert (root / "mlflow.db").is_file()
-    found = get(f"{address}/ajax-api/2.0/mlflow/experiments/get?experiment_id=0")
-    assert '"name": "Default"' in found
+    found = get(f"{address}/ajax-api/2.0/mlflow/experiments/get?experiment_id=1")
+    assert '"name": "logged"' in found
+    create = Request(
+        f"{address}/api/2.0/mlflow/experiments/create",
+        data=b'{"name": "another"}',
+        headers={"Content-Type": "application/json"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urlopen(create, timeout=10)
+    assert error.value.code == 503
+    assert (root / "mlflow.db").read_bytes() == before
+    assert not [path for path in root.iterdir() if path.name.startswith("mlflow.db-")]
 
 
 def test_jupyter(start):

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from aisle.errors import AisleError
+from aisle.pipeline.errors import AisleError
 from aisle.report import page
 from aisle.report.blocks import FigureBlock, Section
 from tools import figures
@@ -29,6 +30,7 @@ class Shown:
         "cluster/tiny": {"ari": None, "weights": "none"},
         "cluster/tfidf": {"ari": 0.5, "weights": "none"},
     }
+    tables = {"tree": pd.DataFrame({"node": ["A"]})}  # noqa: RUF012
 
 
 @pytest.fixture
@@ -53,10 +55,16 @@ def test_the_map_is_that_of_the_best_trained_set():
     assert figures.wanted(Shown())["confusion"] == "confusion-stacking"
 
 
+def test_a_study_of_a_flat_list_without_feature_sets_has_neither_tree_nor_clusters(monkeypatch):
+    monkeypatch.setattr(Shown, "clusters", {})
+    monkeypatch.setattr(Shown, "tables", {"tree": pd.DataFrame()})
+    assert set(figures.wanted(Shown())) == {"accuracy", "risk_coverage", "confusion"}
+
+
 def test_files_and_lines(report, tmp_path, capsys):
     figures.write(tmp_path, tmp_path / "figures")
     files = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    assert files == {"accuracy", "risk_coverage", "confusion", "ari", "map"}
+    assert files == {"accuracy", "risk_coverage", "confusion", "ari", "map", "tree"}
     printed = capsys.readouterr().out
     assert "![caption of map-tfidf \\[1, 2\\]](figures/map.png)\n\ncaption of map-tfidf" in printed
     assert printed.count("Random weights had a part in it.") == printed.count("caption of ari") == 2

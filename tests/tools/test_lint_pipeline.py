@@ -22,8 +22,16 @@ encoders:
     bow: {encoder: bow}
     words: {encoder: tfidf}
 """,
+    "weights.yaml": """
+weights:
+  bow: {revision: 1}
+  tfidf: {revision: 2}
+""",
     "dvc.yaml": """
 # the pipeline
+vars:
+  - weights.yaml
+
 stages:
   digest_code:
     desc: Digest the code.
@@ -38,7 +46,7 @@ stages:
     desc: Read the catalogue.
     cmd: >-
       python -m stages.ingest
-      --table ${catalogue.table} --products data/products.parquet --metrics metrics/ingest.json
+      --products data/products.parquet --metrics metrics/ingest.json
     deps:
       - data/code/stages/ingest.txt  # the code
       # data
@@ -55,13 +63,19 @@ stages:
     do:
       desc: Encode the text with ${key}.
       cmd: >-
-        python -m stages.encode --encoder ${key} --products data/products.parquet
-        --features features/${key}.parquet --params params.yaml
+        python -m stages.encode --encoder '${key}' --products data/products.parquet
+        --features 'features/${key}.parquet' --params params.yaml
+        --weights-file weights.yaml --weights '${item.encoder}'
       deps:
         - data/code/stages/encode.txt
         - data/code/aisle/encoders/${item.encoder}.txt
         - data/products.parquet
-      params: ['encoders.text.${key}'] # its own section only
+      params:
+        # its own section only
+        - encoders.text.${key}
+        - weights.yaml:
+            # what it runs
+            - weights.${item.encoder}
       outs:
         - features/${key}.parquet
 
@@ -79,32 +93,34 @@ stages:
 # the end
 """,
     "stages/digest_code.py": """
-from aisle import cli
+from aisle.pipeline import cli
 
 def main():
     cli.parser(__doc__, library="", scripts="", output="").parse_args()
 """,
     "stages/ingest.py": """
-from aisle import catalogue, cli
-from aisle.params import load_params
+from aisle import catalogue; from aisle.pipeline import cli
+from aisle.pipeline.params import load_params
 
 def main():
-    args = cli.parser(__doc__, table="", products="", metrics="").parse_args()
+    args = cli.parser(__doc__, products="", metrics="").parse_args()
     load_params(args.params, "catalogue", dict)
 """,
     "stages/encode.py": """
-from aisle import cli, encoders, params
+from aisle import encoders; from aisle.pipeline import cli, params
 
 def main():
-    parser = cli.parser(__doc__, products="", features="")
+    parser = cli.parser(__doc__, products="", features="", weights_file="")
     parser.add_argument("--encoder")
+    parser.add_argument("--weights")
     args = parser.parse_args()
     params.load_params(args.params, f"encoders.text.{args.encoder}", dict)
+    params.load_params(args.weights_file, f"weights.{args.weights}", dict)
     encoders.load(args.encoder)
 """,
     "stages/report.py": """
-from aisle import cli
-from aisle.params import load_params
+from aisle.pipeline import cli
+from aisle.pipeline.params import load_params
 
 def main():
     parser = cli.parser(__doc__, features="", page="")
@@ -114,9 +130,10 @@ def main():
     from aisle.report import page
 """,
     "aisle/__init__.py": "",
+    "aisle/pipeline/__init__.py": "",
     "aisle/py.typed": "",
     "aisle/.hidden": "",
-    "aisle/cli.py": """
+    "aisle/pipeline/cli.py": """
 import argparse
 
 def parser(doc, **paths):
@@ -124,7 +141,7 @@ def parser(doc, **paths):
     result.add_argument("--params", default="params.yaml")
     return result
 """,
-    "aisle/params.py": "def load_params(path, section, model):\n    return {}\n",
+    "aisle/pipeline/params.py": "def load_params(path, section, model):\n    return {}\n",
     "aisle/catalogue.py": "def read():\n    from . import ids\n    return ids\n",
     "aisle/ids.py": "import csv\n",
     "aisle/folds.py": "",
@@ -189,12 +206,16 @@ def repo(tmp_path: Path, write_files) -> Path:
 
 SECOND = """  again:
     desc: Ingest again.
-    cmd: python -m stages.ingest --table ${catalogue.table} --products data/again.parquet
+    cmd: python -m stages.ingest --products data/again.parquet
     deps: [data/code/stages/ingest.txt,
       "${catalogue.table}"]  # of the first
     params: [catalogue]
     outs: [data/again.parquet]
 # the end
+"""
+OF_VARS = """        - weights.yaml:
+            # what it runs
+            - weights.${item.encoder}
 """
 
 # id -> (file, old text, new text, stage or file named, words of the message); * marks what --fix mends
@@ -231,11 +252,11 @@ FAULTS = {
         "stage encode: aisle/encoders/bags.py must exist"),
     "missing param *": ("dvc.yaml", "    params: [catalogue]\n", "",
         "stage ingest: section catalogue is read by stages/ingest.py but not declared: DVC would serve"),
-    "missing param of item *": ("dvc.yaml", "'encoders.text.${key}'", "",
+    "missing param of item *": ("dvc.yaml", "        - encoders.text.${key}\n", "",
         "stage encode: section encoders.text.{args.encoder} is read by stages/encode.py but not"),
     "superfluous param *": ("dvc.yaml", "    params: [catalogue]", "    params: [catalogue, folds]",
         "stage ingest: section folds is declared but not read by stages/ingest.py"),
-    "param of all items *": ("dvc.yaml", "'encoders.text.${key}'", "encoders.text",
+    "param of all items *": ("dvc.yaml", "- encoders.text.${key}", "- encoders.text",
         "stage encode: section encoders.text is declared but not read"),
     "param not in params.yaml": ("params.yaml", "folds:", "splits:",
         "stage report: section folds is declared but not in params.yaml"),
@@ -244,7 +265,30 @@ FAULTS = {
     "params of another file": (
         "dvc.yaml", "    params: [catalogue]",
         "    params: [catalogue, {other.yaml: [x]}]",
-        "stage ingest: params must be sections of params.yaml, not {'other.yaml': ['x']}"),
+        "stage ingest: params must be of params.yaml or a file of `vars:`, not of other.yaml: correct it"),
+    "params of a file that vars lacks": ("dvc.yaml", "vars:\n  - weights.yaml\n", "",
+        "stage encode: params must be of params.yaml or a file of `vars:`, not of weights.yaml: correct it"),
+    "missing param of a file of vars *": (
+        "dvc.yaml", OF_VARS, "",
+        "stage encode: section weights.{args.weights} is read by stages/encode.py but not declared: DVC"),
+    "superfluous param of a file of vars *": (
+        "dvc.yaml", "            - weights.${item.encoder}\n",
+        "            - weights.${item.encoder}\n            - weights.bow.revision\n",
+        "stage encode: section weights.bow.revision is declared but not read by stages/encode.py: remove"),
+    "param under the wrong file *": (
+        "dvc.yaml", OF_VARS, "        - weights.${item.encoder}\n",
+        "stage encode: section weights.bow is declared but not in params.yaml: add it there"),
+    "param of params.yaml under a file of vars *": (
+        "dvc.yaml", "        - encoders.text.${key}\n" + OF_VARS,
+        OF_VARS + "            - encoders.text.${key}\n",
+        "stage encode: section encoders.text.bow is declared but not in weights.yaml: add it there"),
+    "param not in the file of vars": ("weights.yaml", "tfidf:", "idf:",
+        "stage encode: section weights.tfidf is declared but not in weights.yaml: add it there"),
+    "unknown template in a param of a file of vars": (
+        "dvc.yaml", "weights.${item.encoder}", "weights.${item.encodr}",
+        "stage encode: ${item.encodr} must be in params.yaml or the stage's item"),
+    "weights that the run cache ignores": ("weights.yaml", "revision: 1", "size: 1",
+        "weights.yaml: weights.bow.size must have another name: DVC's run cache ignores"),
     "section not literal": ("stages/report.py", '"folds"', "SECTION",
         "stage report: stages/report.py:8: the second argument of load_params must be a literal"),
     "load_params in library": ("aisle/ids.py", "", 'params.load_params(p, "folds", dict)\n',
@@ -275,6 +319,18 @@ FAULTS = {
         "stage report: cmd uses the path x.csv, which must be"),
     "path undeclared, by param": ("dvc.yaml", "--n 3", "--n ${catalogue.table}",
         "stage report: cmd uses the path ${catalogue.table}, which must be"),
+    "free text in cmd": ("dvc.yaml", "--n 3", "--n ${folds.note}",
+        "stage report: ${folds.note} must not stand in cmd: a shell would run what the param holds"),
+    "free text of an item in cmd": ("dvc.yaml", "--weights '${item.encoder}'", "--weights '${item.title}'",
+        "stage encode: ${item.title} must not stand in cmd: a shell would run what the param holds"),
+    "name that a shell reads": (
+        "params.yaml", "    words: {encoder: tfidf}", "    words;id: {encoder: tfidf}",
+        "params.yaml: a key of encoders.text must be a name"),
+    "bare template in cmd": ("dvc.yaml", "--encoder '${key}'", "--encoder ${key}",
+        "stage encode: ${key} must stand in single quotes in cmd, and does not: a shell reads what it holds"),
+    "template in double quotes in cmd": (
+        "dvc.yaml", "'features/${key}.parquet'", '"features/${key}.parquet"',
+        "stage encode: ${key} must stand in single quotes in cmd"),
     "dep not in cmd": ("dvc.yaml", "      - features\n", "      - features\n      - data/products.parquet\n",
         "stage report: data/products.parquet must appear in cmd"),
     "out not in cmd": ("dvc.yaml", "--page=reports/index.html", "",
@@ -308,9 +364,9 @@ FAULTS = {
         "      - data/sample/x.parquet\n    metrics",
         "stage ingest: data/sample/x.parquet must not lie in data/sample"),
     "heavy import at the top": (
-        "aisle/cli.py", "",
+        "aisle/pipeline/cli.py", "",
         "try:\n    import torch.nn\nexcept ImportError:\n    pass\n",
-        "aisle/cli.py:8: torch must not be imported at the top, since stages digest_code, ingest, encode"),
+        "aisle/pipeline/cli.py:8: torch must not be imported at the top, since stages digest_code, ingest"),
 }
 # fmt: on
 
@@ -322,7 +378,11 @@ def plant(root: Path, fault: str) -> str:
         (root / file).unlink()
     else:
         edit(root / file, old, new)
-    return message if message.startswith(("aisle/", "docs/", "params.yaml:")) else f"dvc.yaml: {message}"
+    return (
+        message
+        if message.startswith(("aisle/", "docs/", "params.yaml:", "weights.yaml:"))
+        else f"dvc.yaml: {message}"
+    )
 
 
 def test_clean(repo: Path) -> None:
@@ -349,7 +409,11 @@ def test_fix_mends(repo: Path, fault: str) -> None:
     assert any(line.startswith(f"fixed dvc.yaml: {stage}: ") for line in lines)
     comments = [line.partition("#")[2] for line in before.splitlines() if "#" in line]
     assert [line.partition("#")[2] for line in after.splitlines() if "#" in line] == comments
-    other = [line for line in before.splitlines() if not re.search("aisle/|data/code/|params", line)]
+    other = [
+        line
+        for line in before.splitlines()
+        if not re.search(r"aisle/|data/code/|params|- weights\.(bow|\$)", line)
+    ]
     assert not [line for line in other if line not in after.splitlines() and "encoders.text" not in line]
     assert run(repo, "--fix") == (0, [CLEAN])
     assert (repo / "dvc.yaml").read_text() == after
@@ -362,7 +426,8 @@ def test_fix_undoes_the_damage_to_the_byte(repo: Path) -> None:
     assert path.read_text() == clean
     for line in ("        - data/code/stages/encode.txt\n", "      - data/code/stages/report.txt\n"):
         edit(path, line, "")
-    edit(path, "['encoders.text.${key}']", "[encoders.text]")
+    edit(path, "- encoders.text.${key}", "- encoders.text")
+    edit(path, "- weights.${item.encoder}", "- weights")
     edit(path, "params: [catalogue]", "params: [catalogue, folds]")
     assert run(repo)[0] == 1
     assert run(repo, "--fix")[0] == 0
@@ -407,10 +472,14 @@ def test_matrix_is_expanded(repo: Path) -> None:
     body = YAML().load(repo / "dvc.yaml")
     stage = body["stages"]["encode"]
     stage.update(stage.pop("x"))
-    stage["params"] = ["encoders.text.${item.encoder}"]
+    stage["params"] = [
+        "encoders.text.${item.encoder}",
+        {"weights.yaml": ["weights.${encoders.text.bow.encoder}"]},
+    ]
     stage["cmd"] = (
-        "python -m stages.encode --encoder ${item.encoder} --products data/products.parquet "
-        "--features features/${key}.parquet"
+        "python -m stages.encode --encoder '${item.encoder}' --products data/products.parquet "
+        "--features 'features/${key}.parquet' --weights-file weights.yaml "
+        "--weights '${encoders.text.bow.encoder}'"
     )
     YAML().dump(body, repo / "dvc.yaml")
     status, lines = run(repo)
@@ -472,10 +541,17 @@ def test_this_repository_agrees() -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a copy of what the tool reads of this repository."""
-    for name in ("dvc.yaml", "params.yaml", "docs/data_dictionary.md", "docs/benchmarks/encoders.json"):
+    for name in (
+        "dvc.yaml",
+        "params.yaml",
+        "weights.yaml",
+        "data/category_changes.csv",
+        "docs/data_dictionary.md",
+        "docs/benchmarks/encoders.json",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("stages", "aisle", "data/sample"):
+    for name in ("stages", "aisle", "data/sample", "models/pretrained/none"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

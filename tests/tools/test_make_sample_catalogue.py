@@ -41,7 +41,7 @@ def lines():
 @pytest.fixture(scope="module")
 def products(lines, planted):
     """Return the rows that remain when the refused lines are left out, by id."""
-    refused = {*planted["duplicate_id_lines"], *planted["empty_title"], *planted["bad_category_path"]}
+    refused = {*planted["duplicate_id_lines"], *planted["empty_product"], *planted["bad_category_path"]}
     return {row["id"]: row for line, row in lines.items() if line not in refused}
 
 
@@ -139,7 +139,7 @@ def test_refused_rows_have_one_defect_each(lines, products, planted):
     assert len(occurrences) == 2
     assert max(occurrences) == second
     assert lines[second]["title"] != products[identifier]["title"]
-    (untitled,), (misfiled,) = planted["empty_title"], planted["bad_category_path"]
+    (untitled,), (misfiled,) = planted["empty_product"], planted["bad_category_path"]
     assert [line for line, row in lines.items() if not row["title"]] == [untitled]
     assert [line for line, row in lines.items() if not all(path(row))] == [misfiled]
     ids = Counter(row["id"] for row in lines.values())

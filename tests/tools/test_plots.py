@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from aisle import neural_models, tuners
+from aisle.models import fit_all
+from aisle.models.fine_tuning import base as tuners
 from aisle.report.sections import clusters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,8 +43,8 @@ def columns(built):
 
     def of(path: str) -> list[str]:
         folder, name = path.rsplit("/", 1)
-        if folder == "reports/histories":
-            assert neural_models.HISTORY == tuners.HISTORY
+        if folder.startswith("reports/histories"):
+            assert fit_all.HISTORY == tuners.HISTORY
             return [*tuners.HISTORY, "catalogue"]
         if name == "feature_sets.csv":
             return ["feature_set", *clusters.COMPARED, "catalogue"]

@@ -11,8 +11,8 @@ import pytest
 
 TOOL = Path(__file__).parents[2] / "tools" / "weights.py"
 CONTENT = b"weights" * 1000
-PARAMS = """\
-# every knob
+WEIGHTS = """\
+# facts
 weights:
   none: {export: none, source: none}   # needs none
   one:
@@ -34,7 +34,7 @@ weights:
 
 @pytest.fixture
 def workspace(tmp_path):
-    """Return a folder with a params.yaml whose first model a server on this machine has."""
+    """Return a folder with a weights.yaml whose first model a server on this machine has."""
     (tmp_path / "hub").mkdir()
     for name in ("a.bin", "b.bin"):
         (tmp_path / "hub" / name).write_bytes(CONTENT)
@@ -48,8 +48,8 @@ def workspace(tmp_path):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    text = PARAMS.replace("URL", f"http://127.0.0.1:{server.server_port}")
-    (tmp_path / "params.yaml").write_text(text.replace("DIGEST", sha256(CONTENT).hexdigest()))
+    text = WEIGHTS.replace("URL", f"http://127.0.0.1:{server.server_port}")
+    (tmp_path / "weights.yaml").write_text(text.replace("DIGEST", sha256(CONTENT).hexdigest()))
     yield tmp_path
     server.shutdown()
     server.server_close()
@@ -62,11 +62,11 @@ def run(workspace, *names):
 
 
 def test_digests_are_recorded_in_place_and_then_held(workspace):
-    before = (workspace / "params.yaml").read_text()
-    done = run(workspace, "one")
+    before = (workspace / "weights.yaml").read_text()
+    done = run(workspace, "one", "--accept-unknown")
     assert done.returncode == 0, done.stderr
     assert "downloaded, sha256 recorded" in done.stdout and "MIT" in done.stdout
-    after = (workspace / "params.yaml").read_text()
+    after = (workspace / "weights.yaml").read_text()
     assert after == before.replace("sha256: null", f"sha256: {sha256(CONTENT).hexdigest()}", 1)
     assert "there" in run(workspace, "one").stdout
     (workspace / ".cache/weights/one/a.bin").unlink()
@@ -77,7 +77,7 @@ def test_digests_are_recorded_in_place_and_then_held(workspace):
 
 
 def test_what_cannot_be_had_is_named_with_the_ways_out_and_the_rest_is_fetched(workspace):
-    done = run(workspace)
+    done = run(workspace, "--accept-unknown")
     assert done.returncode == 2 and "Traceback" not in done.stderr
     for part in ("c.bin", "refused", "1 of 3 files", "Three ways", "source: path", "source: package"):
         assert part in done.stderr, part
@@ -87,7 +87,7 @@ def test_what_cannot_be_had_is_named_with_the_ways_out_and_the_rest_is_fetched(w
 
 @pytest.mark.parametrize("blank", ["sha256: ~", "sha256:", ""])
 def test_a_digest_that_has_no_place_is_not_written_elsewhere(workspace, blank):
-    path = workspace / "params.yaml"
+    path = workspace / "weights.yaml"
     text = path.read_text()
     entry = next(line for line in text.splitlines() if "a.bin:" in line)
     url = entry.split('"')[1]
@@ -99,7 +99,7 @@ def test_a_digest_that_has_no_place_is_not_written_elsewhere(workspace, blank):
     ]
     path.write_text(text.replace(entry, "\n".join(lines)))
     before = path.read_text()
-    done = run(workspace, "one")
+    done = run(workspace, "one", "--accept-unknown")
     assert done.returncode == 2 and "must say `sha256: null`" in done.stderr, done.stderr
     assert path.read_text() == before
 
@@ -107,3 +107,22 @@ def test_a_digest_that_has_no_place_is_not_written_elsewhere(workspace, blank):
 def test_an_unknown_name(workspace):
     done = run(workspace, "three")
     assert done.returncode == 2 and "not three" in done.stderr
+
+
+def test_without_a_yes_nothing_is_believed_that_has_no_digest(workspace):
+    before = (workspace / "weights.yaml").read_text()
+    done = run(workspace, "one")
+    assert done.returncode == 2 and "a.bin has no digest" in done.stderr and "ACCEPT=1" in done.stderr
+    assert (workspace / "weights.yaml").read_text() == before
+    assert not (workspace / ".cache/weights/one/a.bin").exists()
+    assert (workspace / ".cache/weights/one/b.bin").is_file()  # it has one
+
+
+def test_a_page_of_html_is_no_weights_file_and_its_digest_is_not_recorded(workspace):
+    before = (workspace / "weights.yaml").read_text()
+    for page in (b"<!DOCTYPE html><p>Please log in", b" \n<HTML>" + b"x" * 7000):
+        (workspace / "hub/a.bin").write_bytes(page)
+        done = run(workspace, "one", "--accept-unknown")
+        assert done.returncode == 2 and "a page of HTML" in done.stderr
+    assert (workspace / "weights.yaml").read_text() == before
+    assert not (workspace / ".cache/weights/one/a.bin").exists()

@@ -1,13 +1,16 @@
 """First screen: feasible or not, with which model, how good, how sure."""
 
+from typing import Any
+
 import pandas as pd
 
+from aisle.catalogue.labelled import NO_CATEGORY
 from aisle.report.blocks import Block, Card, Cards, Level, Paragraph, Section, TableBlock, Verdict
-from aisle.report.results import Results
+from aisle.report.data.results import Results
 from aisle.report.style import percent, percent_range, with_interval
 
 
-def verdict(difference: dict[str, float], confidence: float, reference: str = "the floor") -> str:
+def verdict(difference: dict[str, float], confidence: float, reference: str = "the baseline") -> str:
     """Return a sentence that says whether a difference is more than noise, all comparisons counted.
 
     Parameters
@@ -39,7 +42,17 @@ def three(scores: dict[str, float], key: str) -> str:
     return with_interval(*(scores[f"{key}{suffix}"] for suffix in ("", "_low", "_high")))
 
 
-def feasible(scores: dict[str, float], largest: float, target_error: float) -> tuple[Level, str]:
+def obtained(scores: dict[str, Any]) -> str:
+    """Return what is decided automatically out of fold, and how much of it is wrong."""
+    if not scores["cv_coverage_at_target_error"]:
+        return "none of the products is decided without a person"
+    return (
+        f"{three(scores, 'cv_coverage_at_target_error')} of the products are decided without a person, and "
+        f"{three(scores, 'cv_error_at_coverage')} of these are wrong"
+    )
+
+
+def feasible(scores: dict[str, Any], largest: float) -> tuple[Level, str]:
     """Return the verdict's level and word; RULE says it in words.
 
     Parameters
@@ -48,39 +61,35 @@ def feasible(scores: dict[str, float], largest: float, target_error: float) -> t
         Of the model to use.
     largest
         Share of the largest category: what always answering it would get right.
-    target_error
-        Share of automatic decisions that may be wrong.
     """
     if scores["cv_accuracy_low"] <= largest:
         return "poor", "Not feasible"
-    decides = scores["cv_coverage_at_target_error_low"] > 0.5
-    keeps = scores["cv_error_at_coverage_low"] <= target_error
-    return ("good", "Feasible") if decides and keeps else ("fair", "Feasible with a person's help")
+    decides = scores["guaranteed_coverage"] > 0 and scores["cv_coverage_at_target_error_low"] > 0.5
+    return ("good", "Feasible") if decides else ("fair", "Feasible with a person's help")
 
 
 RULE = (
-    "Rule of the verdict: feasible, if the interval of the share decided without a person is above one half "
-    "and the interval of the errors among these reaches down to what is allowed; with a person's help, if "
-    "that fails but the interval of the accuracy lies above the share of the largest category; else not."
+    "Rule of the verdict: feasible, if the error of the automatic decisions is bounded as asked and the "
+    "interval of the share decided without a person is above one half; with a person's help, if that fails "
+    "but the interval of the accuracy lies above the share of the largest category; else not."
 )
 
 
 def section(results: Results) -> Section:
-    """Return the verdict with its key figures, then the evidence: the best against the floor, all models."""
-    metrics, best, floor = results.metrics["ingest"], results.best, results.floor
+    """Return the verdict with its key figures, then the evidence: the best against the baseline, all."""
+    metrics, best, baseline = results.metrics["ingest"], results.best, results.baseline
     scores = results.compared
     gain = compared(scores[best], "cv_gain")
     if gain is None:
-        against = "It is the floor: no model is better"
+        against = "It is the baseline: no model is better"
     else:
-        reached = f"the floor, {results.title(floor)}, reaches {three(scores[floor], 'cv_accuracy')}"
+        reached = f"the baseline, {results.title(baseline)}, reaches {three(scores[baseline], 'cv_accuracy')}"
         against = f"It is {verdict(gain, results.confidence)}; {reached}"
     answer = (
         f"The best model, {results.title(best)}, puts {three(scores[best], 'cv_accuracy')} of the "
         f"{metrics['products']:,} products into the right one of {metrics['categories']} categories. "
-        f"{against}. At most {results.target_error:.1%} errors allowed, it decides "
-        f"{three(scores[best], 'cv_coverage_at_target_error')} of the products alone, and "
-        f"{three(scores[best], 'cv_error_at_coverage')} of these are wrong out of fold."
+        f"{against}. With thresholds that bound the error at {results.target_error:.1%} with "
+        f"{results.confidence:.0%} confidence, out of fold {obtained(scores[best])}."
     )
     table = pd.DataFrame([_row(results, name) for name in results.titles]).fillna("")
     how = (
@@ -99,10 +108,14 @@ def section(results: Results) -> Section:
 
 
 def _verdict(results: Results) -> Verdict:
-    champion = results.metrics["champion"]["champion"]
+    champion = results.champion
     scores = results.models[champion]
-    largest = float(results.products["category"].value_counts(normalize=True).max())
-    level, word = feasible(scores, largest, results.target_error)
+    largest = float(
+        results.products.loc[results.products["category"].ne(NO_CATEGORY), "category"]
+        .value_counts(normalize=True)
+        .max()
+    )
+    level, word = feasible(scores, largest)
     told = {key: _percentages(scores, key) for key in ("cv_coverage_at_target_error", "cv_error_at_coverage")}
     title = results.title(champion)
     if level == "poor":
@@ -110,13 +123,13 @@ def _verdict(results: Results) -> Verdict:
             f"{title} puts {_percentages(scores, 'cv_accuracy')} of the products into the right category; "
             f"always answering the largest one would reach {largest:.1%}."
         )
-    elif scores["cv_coverage_at_target_error"] == 0:
-        text = f"{title} is never sure enough to decide alone at {results.target_error:.1%} errors allowed."
     else:
-        text = (
-            f"{title} decides {told['cv_coverage_at_target_error']} of the products alone, and "
-            f"{told['cv_error_at_coverage']} of these wrongly; {results.target_error:.1%} errors are allowed."
-        )
+        text = f"{title}. {results.promise}"
+        if scores["cv_coverage_at_target_error"] > 0:
+            text += (
+                f" Out of fold it decides {told['cv_coverage_at_target_error']} of the products alone, "
+                f"{told['cv_error_at_coverage']} of these wrongly."
+            )
     return Verdict(word, text, level)
 
 
@@ -124,13 +137,10 @@ def _cards(results: Results) -> Cards:
     found = results.metrics["champion"]
     scores = results.models[found["champion"]]
     low, high = scores["cv_error_at_coverage_low"], scores["cv_error_at_coverage_high"]
-    allowed = f"{results.target_error:.1%} allowed: "
-    if high <= results.target_error:
-        allowed += "kept"
-    else:
-        allowed += "missed" if low > results.target_error else "neither shown nor excluded"
     key = "cv_coverage_at_target_error"
     decides = scores[key] > 0
+    bound = scores["guaranteed_bound"]
+    promised = f"at most {bound:.2%}" if scores["guaranteed_coverage"] else "nothing, there is no threshold"
     tied = "No other is within noise of the best"
     if found["tied"] > 1:
         tied = f"The smallest of {found['tied']} within noise of the best"
@@ -146,13 +156,13 @@ def _cards(results: Results) -> Cards:
             "Decided without a person",
             percent(scores[key]),
             percent_range(scores[f"{key}_low"], scores[f"{key}_high"]),
-            f"with a threshold for at most {results.target_error:.1%} errors",
+            f"with at most {results.target_error:.1%} errors, {results.confidence:.0%} confidence",
         ),
         Card(
             "Errors among these",
             percent(scores["cv_error_at_coverage"]) if decides else "none decided",
             percent_range(low, high) if decides else "",
-            allowed if decides else "",
+            f"promised of new products: {promised}",
         ),
         Card(
             "Model to use",
@@ -173,11 +183,11 @@ def _percentages(scores: dict[str, float], key: str) -> str:
 def _row(results: Results, name: str) -> dict[str, str]:
     row = {"model": results.title(name)}
     if name not in results.models:
-        return row | {"against the floor": "weights not available"}
+        return row | {"against the baseline": "weights not available"}
     scores = results.models[name]
     row["hold-out accuracy"] = three(scores, "holdout_accuracy")
     if name not in results.compared:
-        return row | {"against the floor": "hold-out only"}
+        return row | {"against the baseline": "hold-out only"}
     gain = compared(scores, "cv_gain")
     return {
         "model": row["model"],
@@ -188,5 +198,5 @@ def _row(results: Results, name: str) -> dict[str, str]:
         "products with input": f"{scores['cv_input_share']:.1%}",
         "decided automatically": three(scores, "cv_coverage_at_target_error"),
         "errors among these": three(scores, "cv_error_at_coverage"),
-        "against the floor": verdict(gain, results.confidence) if gain else "the floor",
+        "against the baseline": verdict(gain, results.confidence) if gain else "the baseline",
     }

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Section, TableBlock
-from aisle.report.boxes import boxes, medians
-from aisle.report.hierarchy import pruned, sunburst
-from aisle.report.labels import cut, label
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.boxes import boxes, medians
+from aisle.report.figures.hierarchy import pruned, sunburst
+from aisle.report.figures.labels import cut, label
 from aisle.report.style import colours, styled
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LISTED = 20
 """Bars of brands and of specifications, and refused rows; the files have all."""
+LISTED_CATEGORIES = 40
+"""Bars of categories, the largest."""
 TABLE_ROWS = 50
 """Specification keys and values in the page's tables."""
 NODES = 300
@@ -88,8 +90,11 @@ def _categories(results: Results) -> FigureBlock:
         else f"{len(sizes)} categories; the smallest, {sizes.idxmin()}, has {smallest:,} products, the "
         f"largest, {sizes.idxmax()}, {largest:,}: {largest / smallest:.1f} times as many."
     )
+    if len(sizes) > LISTED_CATEGORIES:
+        sizes = sizes.sort_values(ascending=False, kind="stable").head(LISTED_CATEGORIES)
+        caption += f" The {LISTED_CATEGORIES} largest are drawn."
     names = [label(str(name)) for name in sizes.index]
-    figure = _bars(names, list(sizes), "products", list(colour.values()))
+    figure = _bars(names, list(sizes), "products", [colour[name] for name in sizes.index])
     return FigureBlock("categories", caption, figure.update_layout(height=120 + 42 * len(names)))
 
 

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, forest, legend_above, wrapped
-from aisle.report.gallery import gallery
-from aisle.report.labels import cut
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.charts import BLUE, GREEN, GREY, ORANGE, forest, legend_above, wrapped
+from aisle.report.figures.gallery import gallery
+from aisle.report.figures.labels import cut
 from aisle.report.sections.answer import three
 
 LISTED = 20

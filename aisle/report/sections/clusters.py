@@ -4,13 +4,13 @@ from typing import Any
 
 import pandas as pd
 
+from aisle.pretrained.status import ABSENT, UNTRAINED
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.feature_categories import categories, clusters, distances
-from aisle.report.feature_points import maps, silhouettes, variance
-from aisle.report.feature_set import GREY, FeatureSet, named
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.feature_categories import categories, clusters, distances
+from aisle.report.figures.feature_points import maps, silhouettes, variance
+from aisle.report.figures.feature_set import GREY, FeatureSet, named
 from aisle.report.style import colours, styled, with_sd
-from aisle.weights import ABSENT, UNTRAINED
 
 
 def section(results: Results) -> Section:

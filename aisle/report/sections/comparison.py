@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from aisle.pretrained.status import ABSENT, UNTRAINED
 from aisle.report.blocks import Block, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.results import Results
+from aisle.report.data.results import Results
 from aisle.report.style import styled, with_interval, with_sd
-from aisle.weights import ABSENT, UNTRAINED
 
 STUDIED = ("vgg16", "clip")
 """The two that the study set against each other."""

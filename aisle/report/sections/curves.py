@@ -3,8 +3,8 @@
 import pandas as pd
 
 from aisle.report.blocks import FigureBlock
-from aisle.report.charts import BLUE, GREY, ORANGE, legend_above
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.charts import BLUE, GREY, ORANGE, legend_above
 
 BAND = {BLUE: "rgba(0,114,178,0.2)", ORANGE: "rgba(230,159,0,0.25)"}
 """Of a line's colour."""

@@ -3,11 +3,11 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, legend_above, wrapped
-from aisle.report.gallery import gallery
-from aisle.report.labels import cut
-from aisle.report.results import Results
-from aisle.report.sections.answer import three
+from aisle.report.data.results import Results
+from aisle.report.figures.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, legend_above, wrapped
+from aisle.report.figures.gallery import gallery
+from aisle.report.figures.labels import cut
+from aisle.report.sections.answer import obtained, three
 
 LISTED = 20
 """Products of the list for a person that the page shows; the file has all."""
@@ -21,8 +21,10 @@ def section(results: Results) -> Section:
     """Return calibration and decisions of the models that are looked at closely; tables of all."""
     every = list(results.compared)
     blocks: list[Block] = [
+        Paragraph(f"{results.title(results.champion)}, the model to use. {results.promise}"),
         _risk_coverage(results),
         _decisions(results, list(results.shown)),
+        _by_category(results),
         _reliability(results),
         _calibration(results, list(results.shown)),
         *_review(results),
@@ -67,34 +69,58 @@ def _risk_coverage(results: Results) -> FigureBlock:
     )
     scores = results.models[results.best]
     caption = (
-        f"{results.title(results.best)}: at most {results.target_error:.1%} errors allowed, "
-        f"{scores['cv_coverage_at_target_error']:.1%} of the products need no person (diamond); thresholds "
-        "are "
-        f"chosen in the inner folds, and out of fold {scores['cv_error_at_coverage']:.2%} of these are "
-        "wrong, "
-        f"{results.confidence:.0%} interval {scores['cv_error_at_coverage_low']:.2%} to "
-        f"{scores['cv_error_at_coverage_high']:.2%}. Errors of the first {UNSTEADY:.0%} may lie outside."
+        f"{results.title(results.best)}: thresholds are chosen in the inner folds so that, with "
+        f"{results.confidence:.0%} confidence, at most {results.target_error:.1%} of what they let through "
+        f"is wrong. Out of fold {obtained(scores)} (diamond). Errors of the first "
+        f"{UNSTEADY:.0%} may lie outside."
     )
     return FigureBlock("risk-coverage", caption, legend_above(figure, 420))
 
 
 def _decisions(results: Results, names: list[str]) -> TableBlock:
-    rows = results.tables["decisions"].set_index("model")[["threshold", "temperature"]].astype(float)
+    rows = results.tables["decisions"].set_index("model").drop(columns="protocol").astype(float)
     limits = rows["threshold"].map(lambda limit: f"{limit:.3f}" if limit <= 1 else "none: all to a person")
+    bounds = rows["guaranteed_bound"].map("at most {:.2%}".format).where(rows["threshold"] <= 1, "no promise")
     table = pd.DataFrame(
         [
             {
                 "model": results.title(name),
-                "decided automatically": three(scores, "cv_coverage_at_target_error"),
+                "promised error": bounds[name],
+                "of new products decided": f"{rows['guaranteed_coverage'][name]:.1%}",
+                "threshold": limits[name],
+                "calibrated on": f"{rows['calibrated_on'][name]:,.0f}",
+                "decided out of fold": three(scores, "cv_coverage_at_target_error"),
                 "errors among these": three(scores, "cv_error_at_coverage"),
-                "threshold for new products": limits[name],
                 "temperature": f"{rows['temperature'][name]:.2f}",
             }
             for name in names
             for scores in [results.models[name]]
         ]
     )
-    return TableBlock(f"At most {results.target_error:.1%} errors allowed: {len(names)} models", table)
+    title = (
+        f"At most {results.target_error:.1%} errors, {results.confidence:.0%} confidence: {len(names)} models"
+    )
+    return TableBlock(title, table)
+
+
+def _by_category(results: Results) -> TableBlock:
+    rows = results.tables["by_category"].query("model == @results.champion")
+
+    def told(name: str) -> "pd.Series[str]":
+        parts = rows[[name, f"{name}_low", f"{name}_high"]].astype(float)
+        words = [f"{value:.1%} [{low:.1%}, {high:.1%}]" for value, low, high in parts.to_numpy()]
+        return pd.Series(words, rows.index).where(parts[name].notna(), "none decided")
+
+    table = pd.DataFrame(
+        {
+            "predicted category": rows["category"],
+            "products": rows["products"],
+            "decided automatically": told("coverage"),
+            "errors among these": told("error"),
+        }
+    )
+    caption = f"{results.title(results.champion)}, out of fold, by predicted category: exact intervals"
+    return TableBlock(caption, table)
 
 
 def _reliability(results: Results) -> FigureBlock:

@@ -3,12 +3,14 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, Leaf, Paragraph, Section, TableBlock
-from aisle.report.gallery import gallery
-from aisle.report.labels import cut
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.gallery import gallery
+from aisle.report.figures.labels import cut
 
 WRONG = 12
 """Wrong examples shown."""
+CATEGORIES = 40
+"""Of which a right example is shown, the largest."""
 LISTED = 20
 """Hard products that the page lists; reports/evaluation/products.parquet has all."""
 
@@ -35,8 +37,12 @@ def _examples(results: Results, name: str) -> list[Leaf]:
     title, blocks = results.title(name), []
     if len(right):
         first = right.drop_duplicates("category").sort_values("category")
+        of = "each category"
+        if len(first) > CATEGORIES:
+            largest = rows["category"].astype(str).value_counts().index[:CATEGORIES]
+            first, of = first[first["category"].isin(largest)], f"each of the {CATEGORIES} largest categories"
         caption = (
-            f"{title}: the most certain right product of each category; {len(right):,} of {len(rows):,} are "
+            f"{title}: the most certain right product of {of}; {len(right):,} of {len(rows):,} are "
             "right by the mean of the repeats."
         )
         lines = [

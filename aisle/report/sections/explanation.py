@@ -2,12 +2,15 @@
 
 import pandas as pd
 
+from aisle.pretrained.status import ABSENT, UNTRAINED
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Paragraph, Picture, PicturesBlock, Section
-from aisle.report.charts import BLUE, GREY, ORANGE, legend_above, wrapped
-from aisle.report.labels import cut
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.charts import BLUE, GREY, ORANGE, legend_above, wrapped
+from aisle.report.figures.labels import cut
 from aisle.report.style import with_interval
-from aisle.weights import ABSENT, UNTRAINED
+
+CATEGORIES = 40
+"""Of which words are shown, the largest."""
 
 
 def section(results: Results) -> Section:
@@ -95,12 +98,16 @@ def _words(results: Results) -> list[Block]:
     words = results.shap_words
     if words.empty:
         return []
+    of = "each category"
+    if words["category"].nunique() > CATEGORIES:
+        largest = results.products["category"].value_counts().index[:CATEGORIES]
+        words, of = words[words["category"].isin(largest)], f"each of the {CATEGORIES} largest categories"
     first = words.sort_values("rank").drop_duplicates("category").sort_values("category")
     told = ", ".join(f"{row.category}: {row.word}" for row in first.itertuples(index=False))
     how = (
         "SHAP values of the text model that params.yaml: explain.text names: what a word adds to a "
         "category's "
-        f"score before the softmax. The word that counts most for each category: {told}."
+        f"score before the softmax. The word that counts most for {of}: {told}."
     )
     figures: list[Leaf] = [_category(str(name), rows) for name, rows in words.groupby("category")]
     return [Paragraph(how), Details("Words of each category", figures)]

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import forest, wrapped
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.charts import forest, wrapped
 from aisle.report.sections import modalities
 from aisle.report.sections.answer import compared, three, verdict
 
@@ -33,15 +33,15 @@ def _differences(results: Results, names: list[str], key: str) -> dict[str, dict
 
 
 def _gain(results: Results) -> list[Block]:
-    """Return the models of both against the best model of one modality, and against the floor."""
+    """Return the models of both against the best model of one modality, and against the baseline."""
     reference = single_reference(results)
     both = [name for name in results.compared if len(results.modalities[name]) > 1]
     if reference is None or not both:
         return []
     both.sort(key=lambda name: results.models[name]["cv_over_single"], reverse=True)
     against = {"cv_over_single": f"the best of one modality: {results.title(reference)}"}
-    if reference != results.floor:
-        against["cv_gain"] = f"the floor: {results.title(results.floor)}"
+    if reference != results.baseline:
+        against["cv_gain"] = f"the baseline: {results.title(results.baseline)}"
     found = {key: _differences(results, both, key) for key in against}
     groups = {}
     for key, name in against.items():

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from aisle.report import labels
 from aisle.report.blocks import Block, Details, FigureBlock
-from aisle.report.charts import BLUE, ORANGE, legend_above, wrapped
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures import labels
+from aisle.report.figures.charts import BLUE, ORANGE, legend_above, wrapped
 
 SAMPLED = 2000
 """Points of a figure at most; of more products a sample is drawn."""

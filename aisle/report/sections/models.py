@@ -3,10 +3,14 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Leaf, Section, TableBlock
-from aisle.report.charts import BLUE, GREY, error_bars, forest, legend_above, wrapped
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.charts import BLUE, GREY, error_bars, forest, legend_above, wrapped
+from aisle.report.figures.labels import endings
 from aisle.report.sections.answer import three
 from aisle.report.style import styled, with_interval
+
+DRAWN = 40
+"""Categories that a figure shows one by one, at most: those with the most wrong products."""
 
 
 def section(results: Results) -> Section:
@@ -76,6 +80,21 @@ def _accuracy(results: Results) -> FigureBlock:
     return FigureBlock("accuracy", caption, legend_above(figure, 110 + height), _any_untrained(results))
 
 
+def _drawn(results: Results) -> list[str]:
+    """Return the categories that figures show: of the best model's, those with the most wrong products."""
+    counts = results.tables["confusion"].query("model == @results.best")
+    wrong = counts[counts["actual"] != counts["predicted"]].groupby("actual")["products"].sum()
+    names = sorted({*_cv_classes(results)["category"]})
+    most = wrong.reindex(names, fill_value=0).sort_values(ascending=False, kind="stable")
+    return sorted(most.index[:DRAWN])
+
+
+def _left_out(results: Results) -> str:
+    """Return a sentence on the categories that a figure leaves out; nothing where it has all."""
+    n = _cv_classes(results)["category"].nunique()
+    return f" Of {n} categories the {DRAWN} with the most wrong products are drawn." if n > DRAWN else ""
+
+
 def _cv_classes(results: Results) -> pd.DataFrame:
     return results.tables["per_class"].query("protocol == 'cv'")
 
@@ -83,10 +102,12 @@ def _cv_classes(results: Results) -> pd.DataFrame:
 def _per_class(results: Results) -> FigureBlock:
     classes = _cv_classes(results)
     best = classes[classes["model"] == results.best].sort_values(["f1", "category"])
-    order = list(best["category"])
-    groups = {}
+    drawn = best[best["category"].isin(_drawn(results))]
+    order = list(drawn["category"])
+    short, groups = endings(order), {}
     for name in list(results.shown)[:3]:
         rows = classes[classes["model"] == name].set_index("category").loc[order].reset_index()
+        rows = rows.assign(category=rows["category"].map(short))
         groups[wrapped(results.title(name), 40)] = rows.rename(
             columns={"category": "label", "f1": "value", "f1_low": "low", "f1_high": "high"}
         )
@@ -95,7 +116,7 @@ def _per_class(results: Results) -> FigureBlock:
         f"F1 per category of {results.title(results.best)}: the hardest is {worst['category']}, "
         f"{with_interval(worst['f1'], worst['f1_low'], worst['f1_high'])}, the easiest "
         f"{easiest['category']}, "
-        f"{with_interval(easiest['f1'], easiest['f1_low'], easiest['f1_high'])}."
+        f"{with_interval(easiest['f1'], easiest['f1_low'], easiest['f1_high'])}.{_left_out(results)}"
     )
     return FigureBlock("per-class", caption, forest(groups, f"F1, {results.confidence:.0%} interval"))
 
@@ -107,10 +128,12 @@ def _per_class_all(results: Results) -> FigureBlock:
     order = sorted(results.compared, key=lambda name: results.models[name]["cv_accuracy"], reverse=True)
     grid = cv.pivot(index="model", columns="category", values="f1").loc[order]
     spread = grid.max() - grid.min()
+    lowest, highest = grid[spread.idxmax()].min(), grid[spread.idxmax()].max()
+    grid = grid[_drawn(results)]
     labels = [wrapped(results.title(str(name))) for name in grid.index]
     heatmap = go.Heatmap(
         z=grid.to_numpy().round(3),
-        x=list(grid.columns),
+        x=list(endings(str(name) for name in grid.columns).values()),
         y=labels,
         colorscale="Viridis",
         texttemplate="%{z:.2f}",
@@ -121,7 +144,7 @@ def _per_class_all(results: Results) -> FigureBlock:
     layout = {"yaxis": {"autorange": "reversed", "automargin": True}}
     caption = (
         f"F1 per category of all {len(grid)} models: they differ most in {spread.idxmax()} "
-        f"({grid[spread.idxmax()].min():.2f} to {grid[spread.idxmax()].max():.2f})."
+        f"({lowest:.2f} to {highest:.2f}).{_left_out(results)}"
     )
     height = 170 + sum(30 + 15 * each.count("<br>") for each in labels)
     figure = styled(go.Figure(heatmap, layout=layout), height)
@@ -130,19 +153,21 @@ def _per_class_all(results: Results) -> FigureBlock:
 
 def _per_class_table(results: Results, model: str) -> TableBlock:
     rows = _cv_classes(results).query("model == @model")
+    rows = rows[rows["category"].isin(_drawn(results))]
     table = rows[["category", "precision", "recall"]].round(3)
     table["F1"] = [with_interval(*values) for values in rows[["f1", "f1_low", "f1_high"]].to_numpy()]
     table["products"] = rows["support"].round().astype(int)
-    return TableBlock(f"{results.title(model)}, {results.shown[model]}: scores per category", table)
+    told = f"{results.title(model)}, {results.shown[model]}: scores per category"
+    left_out = _left_out(results).replace("drawn", "shown")
+    return TableBlock(f"{told}.{left_out}" if left_out else told, table)
 
 
 def _confusion(results: Results, model: str) -> Leaf:
     import plotly.graph_objects as go
 
     counts = results.tables["confusion"].query("model == @model")
-    names = sorted(results.products["category"].unique())
-    grid = counts.pivot(index="actual", columns="predicted", values="products")
-    grid = grid.reindex(index=names, columns=names).fillna(0)
+    names = _drawn(results)
+    grid = counts.pivot(index="actual", columns="predicted", values="products").fillna(0)
     share = grid.div(grid.sum(axis=1).where(lambda total: total > 0, 1), axis=0)
     wrong = counts.query("actual != predicted").sort_values("products", ascending=False)
     caption = f"{results.title(model)}: no product is in a wrong category."
@@ -152,13 +177,16 @@ def _confusion(results: Results, model: str) -> Leaf:
             f"{results.title(model)}, {results.shown[model]}: most often {first['actual']} is taken for "
             f"{first['predicted']}, {share.loc[first['actual'], first['predicted']]:.1%} of its products "
             f"({first['products']:.1f}, mean of the repeats). Colour: share of the true category; number: "
-            "products."
+            f"products.{_left_out(results)}"
         )
+    share = share.reindex(index=names, columns=names).fillna(0)
+    grid = grid.reindex(index=names, columns=names).fillna(0)
     text = grid.map(lambda value: f"{value:.0f}" if value >= 0.5 else ("<1" if value else ""))
-    labels = [wrapped(name, 16) for name in names]
+    short = endings(names)
+    labels = [wrapped(short[name], 16) for name in names]
     heatmap = go.Heatmap(
         z=share.to_numpy().round(4),
-        x=names,
+        x=[short[name] for name in names],
         y=labels,
         text=text.to_numpy(),
         customdata=grid.to_numpy().round(1),

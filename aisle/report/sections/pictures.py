@@ -15,9 +15,9 @@ from aisle.report.blocks import (
     Section,
     TableBlock,
 )
-from aisle.report.boxes import boxes, medians
-from aisle.report.labels import cut
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.boxes import boxes, medians
+from aisle.report.figures.labels import cut
 from aisle.report.style import styled
 
 QUALITY = {

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from aisle.exploration.word_clouds import HEIGHT, WIDTH
+from aisle.catalogue.exploration.word_clouds import HEIGHT, WIDTH
 from aisle.report.blocks import (
     Block,
     Details,
@@ -17,10 +17,10 @@ from aisle.report.blocks import (
     Section,
     TableBlock,
 )
-from aisle.report.boxes import boxes, medians
 from aisle.report.colour import on_both
-from aisle.report.labels import cut, label
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.boxes import boxes, medians
+from aisle.report.figures.labels import cut, label
 from aisle.report.style import colours, styled
 
 STEPS = {
@@ -46,7 +46,13 @@ KINDS = {"count": "by count (bag of words)", "tfidf": "by TF-IDF"}
 
 def section(results: Results) -> Section:
     """Return the steps, the words before and after, the terms and the word clouds."""
-    blocks: list[Block] = [_steps(results), _words_table(results), _words_figure(results), *_lengths(results)]
+    blocks: list[Block] = [
+        _steps(results),
+        _words_table(results),
+        _scripts(results),
+        _words_figure(results),
+        *_lengths(results),
+    ]
     if results.exploration["terms"].empty:
         blocks.append(Paragraph("No text has a word."))
     else:
@@ -83,11 +89,25 @@ def _words_table(results: Results) -> TableBlock:
             "words before": f"{text[f'{field}_words_before']:,}",
             "words after": f"{text[f'{field}_words_after']:,}",
             "reduction": f"{text[f'{field}_reduction']:.1%}",
+            "letters lost": f"{text[f'{field}_letters_lost_share']:.1%}",
+            "most letters lost": f"{text[f'{field}_mostly_lost']:,} texts",
             "distinct lemmas": f"{text[f'{field}_vocabulary']:,}",
         }
         for field in ("title", "description", "specifications")
     ]
     return TableBlock("Words before and after cleaning and removing stop words", pd.DataFrame(rows))
+
+
+def _scripts(results: Results) -> Paragraph:
+    """Return in which scripts the texts are written: preprocessing knows the words of English alone."""
+    shares = {
+        name.removeprefix("script_").removesuffix("_share"): share
+        for name, share in results.metrics["text"].items()
+        if name.startswith("script_") and share
+    }
+    largest = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    said = ", ".join(f"{name.capitalize()} {share:.1%}" for name, share in largest)
+    return Paragraph(f"Scripts, by share of the letters: {said or 'no letters'}.")
 
 
 def _words_figure(results: Results) -> FigureBlock:

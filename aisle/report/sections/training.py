@@ -3,8 +3,8 @@
 import pandas as pd
 
 from aisle.report.blocks import Block, Details, FigureBlock, Paragraph, Section, TableBlock
-from aisle.report.charts import ORANGE, forest, legend_above
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures.charts import ORANGE, forest, legend_above
 from aisle.report.sections import curves
 from aisle.report.sections.answer import three
 
@@ -31,7 +31,7 @@ def section(results: Results) -> Section:
 
 
 def _tuned(results: Results) -> list[Block]:
-    """Return the models that have run the hold-out alone: frozen, augmented, fine-tuned; and the floor."""
+    """Return the models that have run the hold-out alone: frozen, augmented, fine-tuned; and the baseline."""
     names = [name for name in results.models if name not in results.compared]
     if not names:
         return []
@@ -42,7 +42,7 @@ def _tuned(results: Results) -> list[Block]:
                 **{"value": scores["holdout_accuracy"], "low": scores["holdout_accuracy_low"]},
                 **{"high": scores["holdout_accuracy_high"], "untrained": results.is_untrained(name)},
             }
-            for name in [*names, results.floor]
+            for name in [*names, results.baseline]
             for scores in [results.models[name]]
         ]
     )
@@ -50,7 +50,9 @@ def _tuned(results: Results) -> list[Block]:
     scores = results.models[best]
     p = scores["holdout_mcnemar_p"]
     told = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    against = "differs from the floor" if p < 1 - results.confidence else "cannot be told from the floor"
+    against = (
+        "differs from the baseline" if p < 1 - results.confidence else "cannot be told from the baseline"
+    )
     shares = rows.iloc[:-1]
     overlap = len(shares) > 1 and shares["low"].max() <= shares["high"].min()
     among = " The intervals of these models all overlap." if overlap else ""
@@ -58,7 +60,7 @@ def _tuned(results: Results) -> list[Block]:
         f"Models that have run the hold-out alone (frozen, augmented, fine-tuned): {results.title(best)} has "
         "the "
         f"highest accuracy, {three(scores, 'holdout_accuracy')}; it {against} "
-        f"({three(results.models[results.floor], 'holdout_accuracy')}; McNemar's {told}).{among}"
+        f"({three(results.models[results.baseline], 'holdout_accuracy')}; McNemar's {told}).{among}"
     )
     figure = forest(
         {"hold-out": rows}, f"accuracy on the hold-out's test part, {results.confidence:.0%} interval"

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from aisle.report.blocks import Details
-from aisle.report.results import Results
+from aisle.report.data.results import Results
 
 CATEGORIES = ("Clocks", "Lamps", "Mugs")
 PRODUCTS = pd.DataFrame(
@@ -18,7 +18,7 @@ PRODUCTS = pd.DataFrame(
     }
 )
 MODELS = {
-    "floor": ("Floor", "text", "none", 0.80),
+    "baseline": ("Baseline", "text", "none", 0.80),
     "picture": ("Picture model", "image", "pretrained", 0.70),
     "both": ("Fusion", "image+text", "pretrained", 0.90),
     "drawn": ("Drawn", "image", "untrained", 0.95),
@@ -42,8 +42,9 @@ def scores(name):
     for key in ("accuracy", "ece", "ece_calibrated", "nll", "nll_calibrated"):
         found |= around(f"cv_{key}", accuracy)
     found |= around("cv_coverage_at_target_error", 0.6) | around("cv_error_at_coverage", 0.03, 0.01)
+    found |= {"guaranteed_coverage": 0.7, "guaranteed_bound": 0.009}
     found |= {"cv_accuracy_sd": 0.05, "cv_input_share": 1.0}
-    if name != "floor":
+    if name != "baseline":
         for key in ("cv_gain", "cv_over_single"):
             found |= around(key, accuracy - 0.8, 0.05) | {f"{key}_p": 0.01, f"{key}_p_holm": 0.02}
     return found | {"products_without_picture": 2, "cv_accuracy_without_picture": 0.5}
@@ -107,9 +108,18 @@ def evaluation(names):
         for state in ("raw", "calibrated")
     ]
     chosen = [
-        {"model": name, "threshold": float("inf") if name == "picture" else 0.7, "temperature": 1.1}
-        | {"coverage": 0.6, "error": 0.03}
+        {"model": name, "protocol": "cv", "threshold": float("inf") if name == "picture" else 0.7}
+        | {"temperature": 1.1, "coverage": 0.6, "error": 0.03, "target_error": 0.01, "confidence": 0.95}
+        | {"accepted": 0 if name == "picture" else 700, "accepted_wrong": 2, "needed": 299}
+        | {"guaranteed_bound": 0.009, "guaranteed_coverage": 0.7, "calibrated_on": 1000}
         for name in cross
+    ]
+    by_category = [
+        {"model": name, "category": category, "products": 20, "coverage": 0.5, "coverage_low": 0.3}
+        | {"coverage_high": 0.7, "error": 0.1 if category == CATEGORIES[0] else None, "error_low": 0.0}
+        | {"error_high": 0.45}
+        for name in cross
+        for category in CATEGORIES
     ]
     review = pd.DataFrame(
         {
@@ -121,7 +131,7 @@ def evaluation(names):
             "confidence": [0.4, 0.5],
         }
     )
-    wrong = {"floor": ["p0", "p3"], "picture": ["p0", "p1"], "both": ["p0"], "drawn": []}
+    wrong = {"baseline": ["p0", "p3"], "picture": ["p0", "p1"], "both": ["p0"], "drawn": []}
     return {
         "models": pd.DataFrame(listed),
         "per_class": pd.DataFrame(per_class),
@@ -129,8 +139,11 @@ def evaluation(names):
         "folds": pd.DataFrame(folds),
         "risk_coverage": pd.DataFrame(curve),
         "reliability": pd.DataFrame(bins),
+        "by_category": pd.DataFrame(by_category),
         "decisions": pd.DataFrame(chosen),
         "review": review,
+        "tree": pd.DataFrame(),
+        "siblings": pd.DataFrame(),
         "products": pd.concat([said(name, wrong[name]) for name in cross], ignore_index=True),
     }
 
@@ -148,7 +161,7 @@ def make_results(jpeg):
 
     def make(*names, **given):
         names = names or tuple(MODELS)
-        champion = around("champion_accuracy", 0.8) | {"champion": "floor", "best": "both", "tied": 2}
+        champion = around("champion_accuracy", 0.8) | {"champion": "baseline", "best": "both", "tied": 2}
         champion |= {
             "champion_megabytes": 1.0,
             "champion_behind": 0.1,
@@ -156,7 +169,7 @@ def make_results(jpeg):
             "standard_errors": 1.0,
         }
         if "both" not in names:
-            champion["best"] = "floor"
+            champion["best"] = "baseline"
         leakage = {"duplicates_suspected": False, "pairs": 4, "pairs_across_folds": 0, "path_share": 0.0}
         leakage |= {"name_suspected": False, "path_suspected": False, "word_suspected": True, "word_f1": 0.95}
         for field in ("title", "description", "specifications"):
@@ -167,13 +180,13 @@ def make_results(jpeg):
             "champion": champion,
             "seeds": {},
             "leakage": leakage,
-            "label_audit": {"model": "floor"},
+            "label_audit": {"model": "baseline"},
             "grad_cam": {"model": "none", "weights": "not available"},
         }
         metrics |= given.pop("metrics", {})
         nothing = pd.DataFrame()
         made = {
-            **{"catalogue": "small", "metrics": metrics, "floor": "floor", "confidence": 0.95},
+            **{"catalogue": "small", "metrics": metrics, "baseline": "baseline", "confidence": 0.95},
             **{"target_error": 0.01, "products": PRODUCTS, "rejects": nothing},
             **{"clusters": {}, "cluster_tables": {}, "label_issues": nothing, "tables": evaluation(names)},
             **{"thumbnails": pd.DataFrame({"product_id": ["p0", "p1", "p3"], "jpeg": [jpeg] * 3})},
@@ -188,7 +201,7 @@ def make_results(jpeg):
 
 CANDIDATES = pd.DataFrame(
     {
-        "model": ["both", "floor", "picture"],
+        "model": ["both", "baseline", "picture"],
         "accuracy": [0.9, 0.8, 0.7],
         "megabytes": [100.0, 1.0, 10.0],
         "standard_error": [0.0, 0.12, 0.02],

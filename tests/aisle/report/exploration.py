@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from aisle.exploration import catalogue_counts, distributions, examples, terms, word_clouds
-from aisle.report.results import Results
+from aisle.catalogue.exploration import catalogue_counts, distributions, examples, terms, word_clouds
+from aisle.report.data.results import Results
 
 FORMS = ("raw", "clean", "tokens", "lemmas", "stems")
 
@@ -102,10 +102,14 @@ def explored(products: pd.DataFrame, texts: list[str], readable: bool) -> Result
             "groups_across_categories": 1,
         },
         "text": {
-            f"{field}_{name}": 0.5 if name == "reduction" else 1000
+            f"{field}_{name}": 0.5 if name in ("reduction", "letters_lost_share") else 1000
             for field in ("title", "description", "specifications")
-            for name in ("words_before", "words_after", "reduction", "vocabulary")
-        },
+            for name in (
+                *("words_before", "words_after", "reduction", "vocabulary"),
+                *("letters_lost_share", "mostly_lost"),
+            )
+        }
+        | {"script_devanagari_share": 0.25, "script_latin_share": 0.75, "script_other_share": 0.0},
     }
     known = {
         "catalogue": "tiny",
@@ -133,7 +137,7 @@ def rich() -> Results:
             "category_path": ["Cups >> a", "Cups >> b", *["Lamps & light >> a"] * 3],
             "brand": ["Acme", "Acme", "Bolt", None, None],
             "price": [1.0, 3.0, 10.0, 20.0, 30.0],
-            "image": [f"{i}.jpg" for i in range(5)],
+            "pictures": [[f"{i}.jpg"] for i in range(5)],
             "specifications": [
                 json.dumps(pairs)
                 for pairs in (
@@ -160,7 +164,7 @@ def poor() -> Results:
             "category_path": "Things",
             "brand": None,
             "price": np.nan,
-            "image": None,
+            "pictures": [[]] * 3,
             "specifications": "[]",
         }
     )

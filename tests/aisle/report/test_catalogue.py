@@ -7,8 +7,8 @@ import pytest
 from aisle.report import page
 from aisle.report.blocks import Details, FigureBlock, Paragraph, PicturesBlock, TableBlock
 from aisle.report.colour import HIGH, LOW, luminance, on_both
-from aisle.report.hierarchy import pruned
-from aisle.report.labels import cut, label
+from aisle.report.figures.hierarchy import pruned
+from aisle.report.figures.labels import cut, label
 from aisle.report.sections import catalogue, pictures
 from aisle.report.style import colours
 from tests.aisle.report.exploration import poor, rich
@@ -177,7 +177,7 @@ def test_the_page_can_be_made(make):
 
 @pytest.mark.parametrize("prices", [[0.0, 0, 0, 0, 0], [-1.0, 1, 2, 3, 4]])
 def test_prices_that_have_no_logarithm_stand_on_a_linear_axis(results, prices):
-    from aisle.exploration.distributions import summary
+    from aisle.catalogue.exploration.distributions import summary
 
     table = summary(pd.DataFrame({"price": prices}), results.products["category"])
     other = rich()

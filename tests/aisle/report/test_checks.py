@@ -15,18 +15,18 @@ def test_cost_against_accuracy_with_one_standard_error(make_results, named):
     tied, behind = points["tied with the best"], points["behind"]
     assert list(tied.x) == [100.0, 1.0] and list(tied.error_y.array) == [0.0, 0.12]
     assert list(behind.y) == [0.7] and list(behind.error_y.array) == [0.02]
-    assert list(points["champion: Floor"].x) == [1.0] and list(points["challenger: Fusion"].x) == [100.0]
+    assert list(points["champion: Baseline"].x) == [1.0] and list(points["challenger: Fusion"].x) == [100.0]
 
 
 def test_the_champion_may_be_the_best(make_results, named):
-    results = make_results("floor")
+    results = make_results("baseline")
     assert "The champion is the best itself." in named(checks.section(results), "champion-cost").caption
 
 
 @pytest.fixture
 def leaked(make_results):
     results = make_results()
-    for name, value in (("floor", 0.06), ("picture", 0.01)):
+    for name, value in (("baseline", 0.06), ("picture", 0.01)):
         found = {f"accuracy_ungrouped_{name}": 0.9, f"optimism_{name}": value}
         found |= {f"optimism_{name}_low": value - 0.03, f"optimism_{name}_high": value + 0.03}
         results.metrics["leakage"] |= found
@@ -37,7 +37,7 @@ def leaked(make_results):
 def test_optimism_has_its_interval(leaked, named):
     block = named(checks.section(leaked), "optimism")
     assert (
-        "most for Floor, +0.060 [+0.030, +0.090]; for 1 of 2 models the interval lies above 0"
+        "most for Baseline, +0.060 [+0.030, +0.090]; for 1 of 2 models the interval lies above 0"
         in block.caption
     )
     (trace,) = block.figure.data
@@ -63,7 +63,7 @@ def test_suspect_labels_have_given_and_suggested_category(make_results, named):
             },
         }
     )
-    audit = {"model": "floor", "issues": 2, "products": 6}
+    audit = {"model": "baseline", "issues": 2, "products": 6}
     section = checks.section(make_results(label_issues=issues, metrics={"label_audit": audit}))
     block = named(section, "label-audit")
     assert isinstance(block, PicturesBlock) and len(block.pictures) == 2
@@ -75,6 +75,6 @@ def test_suspect_labels_have_given_and_suggested_category(make_results, named):
 
 def test_an_audit_that_found_nothing(make_results):
     issues = pd.DataFrame({"product_id": ["p0"], "is_issue": ["False"]})
-    audit = {"model": "floor", "issues": 0, "products": 6}
+    audit = {"model": "baseline", "issues": 0, "products": 6}
     blocks = checks.section(make_results(label_issues=issues, metrics={"label_audit": audit})).blocks
     assert isinstance(blocks[-1], Paragraph) and "0 of 6 labels" in blocks[-1].text

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aisle.report import feature_points, page
+from aisle.report import page
 from aisle.report.blocks import Details, FigureBlock, Paragraph, TableBlock
-from aisle.report.results import Results
+from aisle.report.data.results import Results
+from aisle.report.figures import feature_points
 from aisle.report.sections import clusters
 
 EMPTY = pd.DataFrame()
@@ -45,7 +46,7 @@ def results():
     return Results(
         catalogue="tiny",
         metrics={f"cluster/{name}": values for name, values in metrics.items()},
-        floor="",
+        baseline="",
         confidence=0.95,
         target_error=0.01,
         products=products,

@@ -5,19 +5,14 @@ import json
 import pandas as pd
 import pytest
 
-from aisle import weights
-from aisle.report import backbones
+from aisle.pretrained import description, status
 from aisle.report.blocks import FigureBlock, TableBlock
-from aisle.report.results import Results
+from aisle.report.data import backbones
+from aisle.report.data.results import Results
 from aisle.report.sections import comparison
 
-ENCODERS = {
-    "descriptors": {"weights": "none"},
-    "vgg16": {"weights": "vgg16"},
-    "vgg16_block5": {"weights": "vgg16"},
-    "clip": {"weights": "clip"},
-    "mobilenet": {"weights": "mobilenet"},
-}
+BACKBONES = {"vgg16": ["vgg16", "vgg16_block5"], "clip": ["clip"], "mobilenet": ["mobilenet"]}
+"""Entry of weights.yaml to the feature sets of its vectors."""
 
 
 def scored(kind, protocols, accuracy):
@@ -34,7 +29,7 @@ MODELS = {
     "vgg16_tuned": ("VGG16 tuned", scored("pretrained", ["holdout"], 0.9), "image"),
     "clip_probe": ("CLIP probe", scored("pretrained", ["cv", "holdout"], 0.85), "image"),
     "mobilenet_svm": ("MobileNet", {"weights": "not available"}, "image"),
-    "floor": ("Floor", scored("none", ["cv", "holdout"], 0.88), "text"),
+    "baseline": ("Baseline", scored("none", ["cv", "holdout"], 0.88), "text"),
 }
 
 
@@ -46,23 +41,16 @@ def make(tmp_path):
         labels = {"vgg16": "12ab", "clip": "34cd", "mobilenet": "not available"} | labels
         for name, label in labels.items():
             folder = tmp_path / "pretrained" / name
-            facts = {} if label == weights.ABSENT else {"parameters": 2_000_000}
+            facts = {} if label == status.ABSENT else {"parameters": 2_000_000}
             folder.mkdir(parents=True, exist_ok=True)
-            weights.write(weights.Weights(label, "official", export="keras_backbone", facts=facts), folder)
+            about = description.Weights(label, "official", export="keras_backbone", megabytes=59, facts=facts)
+            description.write(about, folder)
             if facts:
                 (folder / "model.bin").write_bytes(b"." * 3_500_000)
         (tmp_path / "speeds.json").write_text(
             json.dumps({"pictures": {"vgg16": {"items_per_second": {"fp32": 15.12}}}})
         )
-        sources = {name: {"features": f"features/image/{name}.parquet"} for name in ENCODERS}
-        official = {"files": {"a.h5": {"megabytes": 59}, "vocabulary": {"megabytes": 1, "learned": False}}}
-        table = backbones.read(
-            tmp_path / "pretrained",
-            tmp_path / "speeds.json",
-            dict.fromkeys(labels, official),
-            ENCODERS,
-            sources,
-        )
+        table = backbones.read(tmp_path / "pretrained", tmp_path / "speeds.json", BACKBONES)
         listed = pd.DataFrame(
             {
                 "model": MODELS.keys(),
@@ -75,11 +63,11 @@ def make(tmp_path):
         metrics["cluster/vgg16"]["published_ari"] = 0.3491
         metrics["models"] = {name: dict(each[1]) for name, each in MODELS.items()}
         for name, backbone in (("vgg16_dense", "vgg16"), ("vgg16_tuned", "vgg16"), ("clip_probe", "clip")):
-            metrics["models"][name]["weights"] = weights.kind(labels[backbone])
-        metrics["champion"] = {"champion": "floor"}
+            metrics["models"][name]["weights"] = status.kind(labels[backbone])
+        metrics["champion"] = {"champion": "baseline"}
         candidates = pd.DataFrame(
             {
-                "model": ["floor", "clip_probe", "vgg16_dense"],
+                "model": ["baseline", "clip_probe", "vgg16_dense"],
                 "accuracy": [0.88, 0.85, 0.8],
                 "megabytes": [0.5, 350.0, 59.0],
                 "role": ["champion", "challenger", ""],
@@ -115,27 +103,6 @@ def test_what_is_read_of_the_backbones(make):
     assert table["official_megabytes"].tolist() == [59, 59, 59]
     assert table["kind"].tolist() == ["pretrained", "pretrained", "not available"]
     assert table.loc["mobilenet", ["megabytes", "parameters"]].isna().all()
-
-
-def test_which_model_is_on_which_backbone():
-    found = backbones.models(
-        ENCODERS,
-        {
-            "probe": {"input": "features/image/clip.parquet"},
-            "floor": {"input": "data/text.parquet"},
-            "descriptors": {"input": "features/image/descriptors.parquet"},
-        },
-        {"zero": {"weights": "clip"}},
-        {"backbones": ["vgg16"], "heads": {"dense": {}, "deep": {}}},
-        {"tuned": {"weights": "mobilenet"}},
-    )
-    assert found == {
-        "probe": "clip",
-        "zero": "clip",
-        "vgg16_dense": "vgg16",
-        "vgg16_deep": "vgg16",
-        "tuned": "mobilenet",
-    }
 
 
 def test_the_most_accurate_is_first_and_the_hold_out_does_not_beat_cross_validation(make):
@@ -182,5 +149,7 @@ def test_accuracy_against_size(make):
     assert text.x == (0.5,) and text.y == (0.88,) and list(text.error_y.array) == [0.02]
     assert list(picture.text) == ["CLIP probe", "VGG16 head"]
     assert picture.marker.symbol != text.marker.symbol
-    assert [note.text for note in block.figure.layout.annotations] == ["floor"]  # smallest and best
-    assert "Floor: 0.880 with 0.5 MB" in block.caption and "CLIP probe: 0.850 with 350.0 MB" in block.caption
+    assert [note.text for note in block.figure.layout.annotations] == ["baseline"]  # smallest and best
+    assert (
+        "Baseline: 0.880 with 0.5 MB" in block.caption and "CLIP probe: 0.850 with 350.0 MB" in block.caption
+    )

@@ -8,8 +8,9 @@ from aisle.report.sections import decisions
 
 def test_the_chosen_threshold_is_a_point_with_what_was_obtained(make_results, named):
     block = named(decisions.section(make_results()), "risk-coverage")
-    assert "Fusion: at most 1.0% errors allowed, 60.0% of the products need no person" in block.caption
-    assert "3.00% of these are wrong, 95% interval 2.00% to 4.00%" in block.caption
+    assert "with 95% confidence, at most 1.0% of what they let through is wrong" in block.caption
+    assert "Out of fold 0.600 [0.580, 0.620] of the products are decided without a person" in block.caption
+    assert "and 0.030 [0.020, 0.040] of these are wrong (diamond)" in block.caption
     points = [trace for trace in block.figure.data if trace.mode == "markers"]
     assert len(points) == 3 and [(list(point.x), list(point.y)) for point in points] == [([0.6], [0.03])] * 3
     # the first 5 % of the products do not set the scale
@@ -19,18 +20,24 @@ def test_the_chosen_threshold_is_a_point_with_what_was_obtained(make_results, na
 def test_a_model_that_may_decide_nothing_has_no_threshold(make_results):
     tables = [block for block in decisions.section(make_results()).blocks if isinstance(block, TableBlock)]
     rows = tables[0].frame.set_index("model")
-    assert rows["threshold for new products"].to_dict() == {
-        "Fusion": "0.700",
-        "Floor": "0.700",
-        "Picture model": "none: all to a person",
-    }
+    limits = {"Fusion": "0.700", "Baseline": "0.700", "Picture model": "none: all to a person"}
+    assert rows["threshold"].to_dict() == limits
+    promised = {"Fusion": "at most 0.90%", "Baseline": "at most 0.90%", "Picture model": "no promise"}
+    assert rows["promised error"].to_dict() == promised and set(rows["calibrated on"]) == {"1,000"}
+
+
+def test_the_promise_of_the_model_to_use_is_said_first(make_results):
+    first = decisions.section(make_results()).blocks[0]
+    assert isinstance(first, Paragraph)
+    assert "With 95% confidence at most 0.90% of the automatic decisions are wrong" in first.text
+    assert "70.0% of 1,000 products without near-duplicates, of which 2 were wrong" in first.text
 
 
 def test_all_models_are_folded_away(make_results, flat):
     section = decisions.section(make_results())
     captions = [block.caption for block in flat(section) if isinstance(block, TableBlock)]
-    assert "At most 1.0% errors allowed: 3 models" in captions
-    assert "At most 1.0% errors allowed: 4 models" in captions
+    assert "At most 1.0% errors, 95% confidence: 3 models" in captions
+    assert "At most 1.0% errors, 95% confidence: 4 models" in captions
 
 
 def test_reliability_has_the_bins_of_both_states(make_results, named):
@@ -53,3 +60,10 @@ def test_nobody_has_to_look(make_results):
     none = results.tables | {"review": results.tables["review"].head(0)}
     blocks = decisions.section(dataclasses.replace(results, tables=none)).blocks
     assert any(isinstance(each, Paragraph) and each.text.startswith("No product") for each in blocks)
+
+
+def test_each_predicted_category_has_its_share_and_its_errors(make_results):
+    tables = [block for block in decisions.section(make_results()).blocks if isinstance(block, TableBlock)]
+    (table,) = (each for each in tables if "by predicted category" in each.caption)
+    assert len(table.frame) == 3 and set(table.frame["decided automatically"]) == {"50.0% [30.0%, 70.0%]"}
+    assert list(table.frame["errors among these"]) == ["10.0% [0.0%, 45.0%]", "none decided", "none decided"]

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aisle.report.blocks import Paragraph, PicturesBlock, TableBlock
-from aisle.report.gallery import NO_PICTURE
+from aisle.report.figures.gallery import NO_PICTURE
 from aisle.report.sections import examples
 
 
@@ -51,7 +51,7 @@ def test_a_model_without_input_for_a_product_does_not_count(make_results):
 
 
 def test_nothing_wrong_is_said_so(make_results):
-    results = make_results("floor", "both")
+    results = make_results("baseline", "both")
     said = results.tables["products"]
     said["predicted"], said["right_share"] = said["category"], 1.0
     texts = [block.text for block in examples.section(results).blocks if isinstance(block, Paragraph)]

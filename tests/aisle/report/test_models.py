@@ -23,20 +23,22 @@ def test_accuracy_names_the_highest_and_the_lowest_and_marks_untrained(make_resu
     assert len(points["a fold"].x) == 8
 
 
-def test_the_shown_models_are_best_floor_champion_and_best_on_pictures(make_results):
+def test_the_shown_models_are_best_baseline_champion_and_best_on_pictures(make_results):
     shown = make_results().shown
     assert shown == {
         "both": "the most accurate",
-        "floor": "the floor and the champion",
+        "baseline": "the baseline and the champion",
         "picture": "the most accurate on pictures alone",
     }
-    assert make_results("floor").shown == {"floor": "the most accurate and the floor and the champion"}
+    assert make_results("baseline").shown == {
+        "baseline": "the most accurate and the baseline and the champion"
+    }
 
 
 def test_per_class_names_the_hardest_and_the_easiest(make_results, named):
     block = named(models.section(make_results()), "per-class")
     assert "the hardest is Lamps, 0.400 [0.300, 0.500], the easiest Clocks, 0.900" in block.caption
-    assert [trace.name for trace in block.figure.data] == ["Fusion", "Floor", "Picture model"]
+    assert [trace.name for trace in block.figure.data] == ["Fusion", "Baseline", "Picture model"]
     assert list(block.figure.data[0].x) == [0.4, 0.6, 0.9]
 
 
@@ -47,7 +49,7 @@ def test_confusion_shows_shares_as_colour_and_counts_as_text(make_results, named
     (heatmap,) = block.figure.data
     assert heatmap.z.tolist() == [[0.75, 0, 0.25], [0, 1, 0], [0, 0, 1]]
     assert heatmap.text.tolist()[0] == ["2", "", "0"] or heatmap.text.tolist()[0] == ["2", "", "<1"]
-    assert named(section, "confusion-floor") and named(section, "confusion-picture")
+    assert named(section, "confusion-baseline") and named(section, "confusion-picture")
 
 
 def test_a_model_without_errors_is_told_so(make_results, named):
@@ -63,13 +65,14 @@ def test_a_model_without_errors_is_told_so(make_results, named):
 def test_fusion_is_compared_with_the_best_of_one_modality(make_results, flat):
     section = fusion.section(make_results())
     block = section.blocks[0]
-    # the floor is the reference of one modality here: it alone has no figures of its own
+    # the baseline is the reference of one modality here: it alone has no figures of its own
     assert block.caption == (
-        "1 of 1 models of text and picture are better than Floor, the best model of one modality (Holm's p "
+        "1 of 1 models of text and picture are better than Baseline, the best model of one modality "
+        "(Holm's p "
         "below 0.05); the most accurate, Fusion, is better than it (+0.100 [+0.050, +0.150], p = 0.020)."
     )
     (trace,) = block.figure.data
-    assert list(trace.x) == [0.1] and trace.name == "against the best of one modality: Floor"
+    assert list(trace.x) == [0.1] and trace.name == "against the best of one modality: Baseline"
     missing = flat(section)[-1]
     assert isinstance(missing, TableBlock) and "of 2 without picture Fusion puts 50.0%" in missing.caption
     assert "Fewer than 30 products" in missing.caption
@@ -83,7 +86,7 @@ def test_better_is_not_said_without_the_test(make_results):
 
 
 def test_without_fusions_the_section_says_so(make_results):
-    results = make_results("floor")
-    results.metrics["models"]["floor"].pop("products_without_picture")
+    results = make_results("baseline")
+    results.metrics["models"]["baseline"].pop("products_without_picture")
     (block,) = fusion.section(results).blocks
     assert isinstance(block, Paragraph) and "No model of text and picture" in block.text

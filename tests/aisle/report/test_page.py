@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aisle.errors import AisleError
+from aisle.pipeline.errors import AisleError
 from aisle.report import page
 from aisle.report.blocks import Details, FigureBlock, PicturesBlock, Section, TableBlock
 from tests.browser import example
@@ -188,7 +188,7 @@ def test_a_trace_that_is_untrained_marks_its_figure():
 def test_columns_of_numbers_are_aligned_right():
     table = pd.DataFrame({
         "model": ["a", "3 layers"], "accuracy": ["0.910 [0.900, 0.920]", ""], "share": ["12.5%", "1,050"],
-        "id": ["123-abc", "4"], "against": ["better than the floor", ""], "n": [1, 2],
+        "id": ["123-abc", "4"], "against": ["better than the baseline", ""], "n": [1, 2],
     })  # fmt: skip
     assert page._numbers(table) == [False, True, True, False, False, True]
 

@@ -28,12 +28,14 @@ def learned(make_results):
     return make_results(histories=histories, metrics={"seeds": {"both": seeds}})
 
 
-def test_hold_out_models_stand_beside_the_floor_with_its_test(learned, named):
+def test_hold_out_models_stand_beside_the_baseline_with_its_test(learned, named):
     block = named(training.section(learned), "fine-tuned")
-    assert "Tuned has the highest accuracy, 0.750 [0.730, 0.770]; it differs from the floor" in block.caption
+    assert (
+        "Tuned has the highest accuracy, 0.750 [0.730, 0.770]; it differs from the baseline" in block.caption
+    )
     assert "McNemar's p < 0.001" in block.caption and "better" not in block.caption
     (trace,) = block.figure.data
-    assert list(trace.text) == ["Tuned", "Floor"] and list(trace.x) == [0.75, 0.8]
+    assert list(trace.text) == ["Tuned", "Baseline"] and list(trace.x) == [0.75, 0.8]
 
 
 def test_each_seed_is_a_point_beside_the_mean(learned, named):
@@ -71,5 +73,5 @@ def test_what_was_not_trained_is_named(learned):
 
 
 def test_without_neural_models(make_results):
-    (block,) = training.section(make_results("floor", "both")).blocks
+    (block,) = training.section(make_results("baseline", "both")).blocks
     assert isinstance(block, Paragraph) and "No neural model" in block.text

@@ -1,1 +1,0 @@
-"""Text encoders: lists of texts to vectors."""

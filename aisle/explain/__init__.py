@@ -1,1 +1,0 @@
-"""Explanations: what moved a prediction."""

@@ -1,1 +1,0 @@
-"""What is in a catalogue, before any model: counts, distributions, terms, word clouds, examples."""

@@ -1,0 +1,64 @@
+"""TF-IDF + logistic regression on text: the baseline that every model is shown against."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from aisle.catalogue import text_selection
+from aisle.models.classifiers.registry import Inputs
+from aisle.models.one_vs_rest import OneVsRestLogistic
+from aisle.pipeline import tables
+from aisle.pipeline.params import Section
+from aisle.representations import recipes
+from aisle.representations.encoders.text.tfidf import Tfidf
+
+
+class Classifier(Section):
+    """TF-IDF of the named fields, vocabulary fitted inside the fold, then logistic regression.
+
+    Parameters
+    ----------
+    fields, form
+        Which text of data/text.parquet.
+    ngram_range, min_df
+        Of the TF-IDF encoder.
+    C
+        Inverse strength of the L2 penalty.
+    solver
+        `multinomial`: all categories in one fit; `one_vs_rest`: each against the rest, for hundreds of them.
+
+    Examples
+    --------
+    >>> texts = np.array(["red mug", "desk lamp", "blue mug", "floor lamp"], object)
+    >>> model = Classifier(fields=["title"], form="tokens", min_df=1).estimator()
+    >>> model.fit(texts, ["Cups", "Lamps", "Cups", "Lamps"]).predict(["green mug"]).tolist()
+    ['Cups']
+    """
+
+    fields: list[str]
+    form: str
+    ngram_range: tuple[PositiveInt, PositiveInt] = (1, 2)
+    min_df: int = Field(2, ge=1)
+    C: float = Field(10.0, gt=0)
+    solver: Literal["multinomial", "one_vs_rest"] = "multinomial"
+
+    def read(self, path: str | Path) -> Inputs:
+        """Read data/text.parquet; a product without a word has no input."""
+        table = tables.read(path)
+        texts = np.array(text_selection.compose(table, self.fields, self.form), dtype=object)
+        available = np.array([bool(item) for item in texts])
+        recipe = recipes.TextRecipe(fields=self.fields, form=self.form)
+        return Inputs(list(table[tables.KEY]), texts, available, table.attrs["catalogue"], recipe)
+
+    def estimator(self) -> BaseEstimator:
+        """Return the unfitted pipeline."""
+        multinomial = self.solver == "multinomial"
+        return make_pipeline(
+            Tfidf(max_features=None, min_df=self.min_df, ngram_range=self.ngram_range),
+            LogisticRegression(C=self.C, max_iter=1000) if multinomial else OneVsRestLogistic(self.C),
+        )
