@@ -215,7 +215,7 @@ def command(repository, tmp_path, *options):
 def test_all_parts_of_a_tiny_pipeline(repository, tmp_path):
     options = ("--noop-repeats", "1", "--variant-repeats", "2", "--test-seconds", "9.5")
     done = subprocess.run(
-        **command(repository, tmp_path, *options), check=False, stdout=subprocess.PIPE, timeout=100
+        **command(repository, tmp_path, *options), check=False, stdout=subprocess.PIPE, timeout=300
     )
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "repro.json").read_text())

@@ -181,7 +181,7 @@ def test_what_goes_wrong_costs_that_picture_and_is_told(web, tmp_path, monkeypat
     monkeypatch.setattr(download_pictures, "ATTEMPTS", 1)
     start = time.monotonic()
     downloader, failures = fetch(tmp_path, [f"{web}/{path}", f"{web}/own/5.jpg"], megabytes=1, seconds=1)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 20  # the slow one would take a minute
     assert list(failures) == [f"{web}/{path}"] and reason in failures[f"{web}/{path}"]
     assert downloader.fetched == 1
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["5.jpg"]
