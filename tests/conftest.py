@@ -86,7 +86,7 @@ def draw(row: dict[str, str], path: Path) -> None:
 settings.register_profile("aisle", deadline=None, derandomize=True)
 settings.load_profile("aisle")  # the same examples each time, however slow the machine
 
-CHANGES = "data/category_changes.csv"
+GIVEN = ("data/category_changes.csv", "data/adjudicated.csv")
 """In Git, not made by a stage."""
 
 
@@ -148,7 +148,7 @@ class Workspace:
         """Return where a path of the pipeline is: what is in Git stays there, the rest is in this folder."""
         if path == "weights.yaml":
             return self.params_file.with_name(path)
-        return (REPO if path.startswith("docs/") or path == CHANGES else self.root) / path
+        return (REPO if path.startswith("docs/") or path in GIVEN else self.root) / path
 
     def predictions(self, name: str) -> Path:
         """Return the predictions file of a model without seeds."""

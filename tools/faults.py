@@ -98,11 +98,15 @@ def small_pipeline(root: Path) -> None:
         subprocess.run(command, cwd=root, env=environment(), check=True, capture_output=True)
 
 
+GIVEN = ("sample", ".gitignore", "adjudicated.csv", "category_changes.csv", "pretrained")
+"""What lies among the outputs and no run has made."""
+
+
 def cool(root: Path) -> None:
     """Remove what a run has made, DVC's cache with it."""
     for name in (*OUTPUTS, ".dvc/cache"):
         for path in (root / name).glob("*"):
-            if path.name not in ("sample", ".gitignore", "category_changes.csv", "pretrained"):
+            if path.name not in GIVEN:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     (root / lock_file.LOCK).unlink(missing_ok=True)
 

@@ -34,12 +34,14 @@ from aisle.pretrained import download
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANGES = "data/category_changes.csv"
+ADJUDICATED = "data/adjudicated.csv"
 CODE = (
     "aisle",
     "stages",
     "dvc.yaml",
     "models/pretrained/none",
     CHANGES,
+    ADJUDICATED,
     "docs/benchmarks/encoders.json",
     ".dvcignore",
     ".gitignore",
@@ -70,6 +72,10 @@ HEADLINE = {
         for suffix in ("", "_low", "_high")
     },
     **{name: ("models", "<best>", name) for name in ("guaranteed_coverage", "guaranteed_bound")},
+    **{
+        f"adjudicated_accuracy{suffix}": ("models", "<best>", f"cv_adjudicated_accuracy{suffix}")
+        for suffix in ("", "_low", "_high")
+    },
     "tree_products": ("ingest", "products"),
     "tree_nodes": ("models", "<best>", "tree_nodes"),
     "tree_h_f1": ("models", "<best>", "cv_tree_h_f1"),
@@ -349,6 +355,8 @@ def main() -> None:
         if not changes.resolve().is_relative_to(args.catalogue.resolve()):
             raise AisleError(f"{changes} must lie in the catalogue's folder; it is a link out of it")
         shutil.copyfile(changes, workspace / CHANGES)
+    if (adjudicated := mapping.parent / Path(ADJUDICATED).name).is_file():
+        shutil.copyfile(adjudicated, workspace / ADJUDICATED)
     os.environ["AISLE_CACHE"] = str(item_cache.folder(ROOT) or "off")
     os.environ["AISLE_WEIGHTS"] = str(ROOT / download.store())
     if done := lock_file.restore(workspace):

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -276,9 +277,8 @@ def assemble(
     if model.weights == status.ABSENT:
         raise AisleError(f"the weights of {name!r} must be available to package it; they are not")
     files = contents(name, models, pretrained, seed)
-    decision = dict(decision or {})
-    if decision.get("threshold") == float("inf"):  # JSON has neither infinity nor NaN
-        decision["threshold"] = decision["guaranteed_bound"] = None
+    given = (decision or {}).items()  # JSON has neither infinity nor NaN
+    decision = {key: None if isinstance(each, float) and not isfinite(each) else each for key, each in given}
     package = Package(
         model=name,
         title=model.title,

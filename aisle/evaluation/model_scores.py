@@ -35,6 +35,8 @@ class Model:
     decided
         The same rows after temperature scaling, with the columns of `selective.decide` and, where categories
         are nodes of a tree, of `tree_scores.decide`.
+    inner_confidence
+        Of the rows of the inner folds that stand beside `selective.evidence`, after temperature scaling.
     """
 
     title: str
@@ -42,6 +44,12 @@ class Model:
     weights: str
     test: pd.DataFrame
     decided: pd.DataFrame
+    inner_confidence: np.ndarray
+
+    @property
+    def protocol(self) -> str:
+        """What the model is judged by: cv, or holdout where it has no other."""
+        return main_protocol(self.test)
 
     def rows(self, protocol: str) -> pd.DataFrame:
         """Return the test rows of one protocol."""
@@ -51,6 +59,11 @@ class Model:
     def fold_accuracy(self) -> pd.Series:
         """Cross-validated accuracy of each repeat and fold, mean over the seeds."""
         return metrics.fold_scores(self.rows("cv")).groupby(["repeat", "fold"])["accuracy"].mean()
+
+
+def main_protocol(table: pd.DataFrame) -> str:
+    """Return cv, or holdout for predictions that have no other."""
+    return "cv" if (table["protocol"] == "cv").any() else "holdout"
 
 
 def prepare(
@@ -68,7 +81,10 @@ def prepare(
     tree = tree_scores.tree_of(table)
     if tree.height > 1:
         decided = decided.join(tree_scores.decide(scaled, tree, group, params))
-    return Model(title, frozenset(modalities), weights, predictions_table.test_rows(table), decided)
+    inner = predictions_table.inner_rows(scaled[scaled["protocol"] == main_protocol(scaled)])
+    confidence = probabilities(selective.evidence(inner, group)).max(axis=1)
+    test = predictions_table.test_rows(table)
+    return Model(title, frozenset(modalities), weights, test, decided, confidence)
 
 
 def aligned(table: pd.DataFrame, baseline: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -1,13 +1,16 @@
 """Judge every model from its predictions alone: metrics of each, and the tables of reports/evaluation/."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from aisle.catalogue.labelled import labelled
 from aisle.evaluation import (
+    adjudication,
     bootstrap,
     calibration,
     comparison,
@@ -59,7 +62,11 @@ def write_tables(found: dict[str, pd.DataFrame], folder: Path, catalogue: str) -
 
 
 def evaluate(
-    predictions: Predictions, folds: pd.DataFrame, products: pd.DataFrame, params: EvaluationParams
+    predictions: Predictions,
+    folds: pd.DataFrame,
+    products: pd.DataFrame,
+    adjudicated: Mapping[str, frozenset[str]],
+    params: EvaluationParams,
 ) -> Evaluation:
     """Judge every model.
 
@@ -69,6 +76,8 @@ def evaluate(
         Of every model; one whose weights are not available is listed and has no scores.
     folds, products
         The tables of data/folds.parquet and data/products.parquet (product_id, title, category_path).
+    adjudicated
+        See `adjudication.read`.
     params
         Section `evaluation`.
 
@@ -94,6 +103,10 @@ def evaluate(
         if weights != ABSENT
     }
     scores = score_models(models, folds, levels, params)
+    for name, model in models.items():
+        if len(rows := model.rows("cv")):
+            found = adjudication.scores(rows, adjudicated, group[rows["product_id"]].to_numpy(), params)
+            scores[name] |= {f"cv_{key}": value for key, value in found.items()}
     decisions = [deployment(name, model, group, params) for name, model in models.items()]
     for row in decisions:
         scores[row["model"]] |= {name: row[name] for name in ("guaranteed_coverage", "guaranteed_bound")}
@@ -103,8 +116,8 @@ def evaluate(
         if len(predictions[name]) > 1
     }
     every = {name: scores.get(name, {"weights": ABSENT}) for name in predictions}
-    found = score_tables(models, scores, folds, products, params)
-    return Evaluation(every, seed_scores, {"models": listed, "decisions": pd.DataFrame(decisions), **found})
+    made = score_tables(models, scores, folds, products, params)
+    return Evaluation(every, seed_scores, {"models": listed, "decisions": pd.DataFrame(decisions), **made})
 
 
 def _baseline(predictions: Predictions, name: str) -> pd.DataFrame:
@@ -272,9 +285,10 @@ def cv_tables(name: str, model: Model, group: pd.Series, params: EvaluationParam
 def deployment(name: str, model: Model, group: pd.Series, params: EvaluationParams) -> dict[str, Any]:
     """Return the temperature and threshold to use on new products, and what is promised of them.
 
-    Both are of out-of-fold predictions, the threshold of `selective.evidence`, whose seed is packaged.
-    `coverage` and `error` are those obtained where both were fitted without the test part; for the promise
-    see `selective.Promise`.
+    The temperature is of all out-of-fold predictions. The promise is made on those of `selective.evidence`,
+    whose seed is packaged, from `threshold_out_of_fold` on; what is packaged learns from more, so that its
+    `threshold` is that of `selective.matched`. `coverage` and `error` are those obtained where both were
+    fitted without the test part; for the promise see `selective.Promise`.
 
     Parameters
     ----------
@@ -285,19 +299,23 @@ def deployment(name: str, model: Model, group: pd.Series, params: EvaluationPara
     params
         The target error and the confidence of the promise.
     """
-    protocol = "cv" if not model.rows("cv").empty else "holdout"
-    rows, decided = model.rows(protocol), model.decided[model.decided["protocol"] == protocol]
+    rows, decided = model.rows(model.protocol), model.decided[model.decided["protocol"] == model.protocol]
     temperature = calibration.fit_temperature(probabilities(rows), calibration.true_index(rows))
     first = selective.evidence(rows, group)
     scaled = calibration.scale(probabilities(first), temperature)
     wrong = scaled.argmax(axis=1) != calibration.true_index(first)
     promise = selective.promise(scaled.max(axis=1), wrong, params.target_error, params.confidence)
+    of_folds = selective.evidence(decided, group)["confidence"].to_numpy()
+    threshold = selective.matched(promise.threshold, model.inner_confidence, of_folds)
+    if np.isinf(threshold):
+        promise = selective.Promise.none(promise.calibrated_on, promise.needed)
     automatic = decided["automatic"].to_numpy(bool)
     return {
         "model": name,
-        "protocol": protocol,
+        "protocol": model.protocol,
         "temperature": temperature,
-        "threshold": promise.threshold,
+        "threshold": threshold,
+        "threshold_out_of_fold": promise.threshold,
         "target_error": params.target_error,
         "confidence": params.confidence,
         "guaranteed_coverage": promise.coverage,

@@ -76,6 +76,11 @@ class Promise:
     calibrated_on: int
     needed: int
 
+    @classmethod
+    def none(cls, calibrated_on: int, needed: int) -> "Promise":
+        """Return the promise that promises nothing: every product goes to a person."""
+        return cls(math.inf, 0, 0, math.nan, calibrated_on, needed)
+
     @property
     def coverage(self) -> float:
         """Share of the calibration products that are decided automatically."""
@@ -103,10 +108,10 @@ def in_words(decision: Mapping[str, Any]) -> str:
         )
     return (
         f"With {confidence} confidence at most {decision['guaranteed_bound']:.2%} of the automatic decisions "
-        f"are wrong ({target} are allowed): those of a probability of {decision['threshold']:.3f} or more, "
-        f"{decision['guaranteed_coverage']:.1%} of {there:,} products without near-duplicates, of which "
-        f"{int(decision['accepted_wrong']):,} were wrong out of fold. In simulation, promises made so "
-        "are broken somewhat more often than that (docs/decisions/0024-bounds.md)."
+        f"are wrong ({target} are allowed): those of a probability of {decision['threshold']:.3f} or more. "
+        f"Out of fold {decision['guaranteed_coverage']:.1%} of {there:,} products without near-duplicates "
+        f"are above theirs, {decision['threshold_out_of_fold']:.3f}, of which "
+        f"{int(decision['accepted_wrong']):,} were wrong."
     )
 
 
@@ -174,10 +179,34 @@ def promise(confidences: np.ndarray, wrong: np.ndarray, target_error: float, con
     found, n = sequence(confidences, wrong, target_error, confidence), len(confidences)
     enough = needed(target_error, confidence)
     if not len(found.thresholds):
-        return Promise(math.inf, 0, 0, math.nan, n, enough)
+        return Promise.none(n, enough)
     accepted, missed = int(found.accepted[-1]), int(found.wrong[-1])
     bound = float(stats.beta.ppf(confidence, missed + 1, accepted - missed))  # Clopper and Pearson 1934
     return Promise(float(found.thresholds[-1]), accepted, missed, bound, n, enough)
+
+
+def matched(threshold: float, fewer: np.ndarray, more: np.ndarray) -> float:
+    """Return the threshold, raised until models that learned from more products accept no larger share.
+
+    A promise is made out of fold, and kept by a model that learns from all products: it may be surer of
+    itself, and would let more through at the same threshold. How much surer, is seen one step below: `fewer`
+    and `more` are confidences of the models of the inner folds and of those of the folds.
+
+    Parameters
+    ----------
+    threshold
+        Of `promise`.
+    fewer, more
+        (m,) and (n,): of products of one kind, from models that learned from fewer and from more of them,
+        calibrated by the same temperatures.
+
+    Returns
+    -------
+    float
+        At least `threshold`; infinity if none of `fewer` passes it.
+    """
+    kept = math.floor((fewer >= threshold).mean() * len(more))
+    return max(threshold, float(np.sort(more)[-kept])) if kept else math.inf
 
 
 def one_of_each(table: pd.DataFrame, group: pd.Series) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def found(built, models):
     folds = tables.read(built.root / "data/folds.parquet")
     products = tables.read(built.root / "data/products.parquet")
     params = metrics.EvaluationParams(**built.params["evaluation"])
-    return evaluate({name: {-1: table} for name, table in models.items()}, folds, products, params).scores
+    return evaluate({name: {-1: table} for name, table in models.items()}, folds, products, {}, params).scores
 
 
 def test_the_metrics_file_has_the_scores_rounded(built, found):

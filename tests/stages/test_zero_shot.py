@@ -115,7 +115,7 @@ def test_without_weights_there_is_a_row_and_no_figure(built, folds, tmp_path):
     )
     models = {"text_baseline": {model_scores.NO_SEED: baseline}, "clip": {model_scores.NO_SEED: read}}
     products = tables.read(built.root / "data/products.parquet")
-    found = score_tables.evaluate(models, folds, products, params)
+    found = score_tables.evaluate(models, folds, products, {}, params)
     assert found.scores["clip"] == {"weights": "not available"}
     made = dict(found.tables)
     listed = made.pop("models").set_index("model")

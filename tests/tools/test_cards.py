@@ -107,6 +107,7 @@ def test_no_product_is_decided_automatically_where_there_is_no_threshold(found):
     other["review/decisions"] = decisions.assign(threshold=float("inf"), accepted=0)
     assert "No threshold: " in cards.model_card(other)
     promised = {"accepted": 400, "guaranteed_bound": 0.0075, "threshold": 0.9, "accepted_wrong": 0}
+    promised |= {"threshold_out_of_fold": 0.9}
     other["review/decisions"] = decisions.assign(**promised)
     assert "at most 0.75% of the automatic decisions are wrong" in cards.model_card(other)
     other["review/decisions"] = decisions[decisions["role"] != "champion"]

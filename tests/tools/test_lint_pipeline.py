@@ -545,6 +545,7 @@ def copy(tmp_path: Path) -> Path:
         "dvc.yaml",
         "params.yaml",
         "weights.yaml",
+        "data/adjudicated.csv",
         "data/category_changes.csv",
         "docs/data_dictionary.md",
         "docs/benchmarks/encoders.json",

@@ -20,20 +20,13 @@ def test_promises_are_broken_no_more_often_than_is_said(monkeypatch, world, n):
     rows = simulate_selective.simulate(world, n, CATALOGUES)
     share = {(row["rule"], row["target"]): row["violations_share"] for row in rows}
     for target in simulate_selective.TARGETS:
-        assert share["fixed_sequence", target] <= ALLOWED
+        assert share[simulate_selective.OURS, target] <= ALLOWED
     assert share["observed", 0.02] > 0.3  # the same catalogues, without a bound
 
 
 def test_the_committed_result():
     found = json.loads(simulate_selective.RESULT.read_text(encoding="utf-8"))
-    assert found["catalogues"] >= CATALOGUES and found["violations_share_held_out"] <= ALLOWED
+    assert found["catalogues"] >= CATALOGUES and found["violations_share"] <= ALLOWED
+    assert found["violations_share_unmatched"] > ALLOWED  # what `selective.matched` is for
     cells = {(row["world"], row["n"], row["target"]) for row in found["cells"]}
     assert len(cells) == 4 * 3 * 3
-
-
-@pytest.mark.xfail(
-    reason="out of fold, a refitted model is surer of itself: docs/decisions/0024", strict=True
-)
-def test_promises_made_out_of_fold_are_kept_at_every_size():
-    found = json.loads(simulate_selective.RESULT.read_text(encoding="utf-8"))
-    assert found["violations_share"] <= ALLOWED

@@ -25,7 +25,7 @@ class Classifier(Section):
     ----------
     fields, form
         Which text of data/text.parquet.
-    ngram_range, min_df
+    ngram_range, min_df, analyzer
         Of the TF-IDF encoder.
     C
         Inverse strength of the L2 penalty.
@@ -44,6 +44,7 @@ class Classifier(Section):
     form: str
     ngram_range: tuple[PositiveInt, PositiveInt] = (1, 2)
     min_df: int = Field(2, ge=1)
+    analyzer: Literal["word", "char_wb"] = "word"
     C: float = Field(10.0, gt=0)
     solver: Literal["multinomial", "one_vs_rest"] = "multinomial"
 
@@ -55,10 +56,14 @@ class Classifier(Section):
         recipe = recipes.TextRecipe(fields=self.fields, form=self.form)
         return Inputs(list(table[tables.KEY]), texts, available, table.attrs["catalogue"], recipe)
 
+    def terms(self) -> Tfidf:
+        """Return the unfitted encoder; it keeps every term."""
+        return Tfidf(None, self.min_df, self.ngram_range, self.analyzer)
+
     def estimator(self) -> BaseEstimator:
         """Return the unfitted pipeline."""
         multinomial = self.solver == "multinomial"
         return make_pipeline(
-            Tfidf(max_features=None, min_df=self.min_df, ngram_range=self.ngram_range),
+            self.terms(),
             LogisticRegression(C=self.C, max_iter=1000) if multinomial else OneVsRestLogistic(self.C),
         )

@@ -6,7 +6,6 @@ from sklearn.svm import LinearSVC
 
 from aisle.models.classifiers import text_linear
 from aisle.models.platt import Platt
-from aisle.representations.encoders.text.tfidf import Tfidf
 
 
 class Classifier(text_linear.Classifier):
@@ -26,6 +25,6 @@ class Classifier(text_linear.Classifier):
     def estimator(self) -> BaseEstimator:
         """Return the unfitted pipeline."""
         return make_pipeline(
-            Tfidf(max_features=None, min_df=self.min_df, ngram_range=self.ngram_range),
+            self.terms(),
             Platt(LinearSVC(C=self.C, random_state=0)),
         )

@@ -100,6 +100,11 @@ def section(results: Results) -> Section:
         "are too slow to cross-validate have it alone. A model of several seeds is scored over all of them. "
         "Choosing the best of several models on the same folds flatters it."
     )
+    if "cv_adjudicated_accuracy" in scores[best]:
+        how += (
+            " On adjudicated labels those of data/adjudicated.csv count as right, where a person has read a "
+            "contested product again; no model has learned from them and none was chosen by them."
+        )
     blocks: list[Block] = [
         _verdict(results), _cards(results), Paragraph(RULE), Paragraph(answer),
         TableBlock("All models", table), Paragraph(how),
@@ -192,6 +197,11 @@ def _row(results: Results, name: str) -> dict[str, str]:
     return {
         "model": row["model"],
         "accuracy": three(scores, "cv_accuracy"),
+        **(
+            {"on adjudicated labels": three(scores, "cv_adjudicated_accuracy")}
+            if "cv_adjudicated_accuracy" in scores
+            else {}
+        ),
         "sd over folds": f"{scores['cv_accuracy_sd']:.3f}",
         "macro F1": three(scores, "cv_macro_f1"),
         "hold-out accuracy": row["hold-out accuracy"],

@@ -123,11 +123,16 @@ def test_without_weights(folder, tmp_path):
     assert list(package.pretrained) == ["net"]
 
 
-def test_an_infinite_threshold_is_written_as_null(folder, tmp_path):
-    decision = {"temperature": 1.5, "threshold": float("inf"), "target_error": 0.01}
+def test_what_is_no_number_is_written_as_null(folder, tmp_path):
+    none = {
+        "threshold": float("inf"),
+        "threshold_out_of_fold": float("inf"),
+        "guaranteed_bound": float("nan"),
+    }
+    decision = {"temperature": 1.5, "target_error": 0.01} | none
     assemble("words", folder, tmp_path / "package", decision=decision)
     written = json.loads((tmp_path / "package" / "package.json").read_text())
-    assert written["decision"] == decision | {"threshold": None, "guaranteed_bound": None}
+    assert written["decision"] == decision | dict.fromkeys(none)
 
 
 def test_errors_say_what_is_missing(folder, tmp_path):

@@ -66,7 +66,8 @@ def entry(accuracy, weights="none"):
 
 
 def kind(*modalities, weights="none"):
-    return model_scores.Model("T", frozenset(modalities), weights, pd.DataFrame(), pd.DataFrame())
+    empty = pd.DataFrame()
+    return model_scores.Model("T", frozenset(modalities), weights, empty, empty, np.empty(0))
 
 
 def test_the_best_single_is_trained_and_reads_one_modality():

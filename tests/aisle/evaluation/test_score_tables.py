@@ -1,5 +1,7 @@
 """evaluation/score_tables.py: metrics and tables of every model; what is left out where it does not apply."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,11 +28,29 @@ def test_what_to_use_for_new_products(models):
     first = (rows["repeat"] == 0).to_numpy()  # a product is evidence once
     wrong = scaled.argmax(axis=1) != y
     expected = selective.promise(scaled.max(axis=1)[first], wrong[first], 0.25, 0.95)
-    assert found["threshold"] == pytest.approx(expected.threshold) and expected.threshold < 1
+    assert found["threshold_out_of_fold"] == pytest.approx(expected.threshold) and expected.threshold < 1
+    assert expected.threshold <= found["threshold"] < 1
     assert (found["guaranteed_bound"], found["calibrated_on"]) == (expected.bound, N)
     assert (found["model"], found["protocol"], found["target_error"]) == ("text", "cv", 0.25)
     assert found["coverage"] == decided["automatic"].mean()
     assert found["error"] == decided.loc[decided["automatic"], "wrong"].mean()
+
+
+def test_a_packaged_model_that_is_surer_has_a_higher_threshold(models):
+    """By as much as the folds' models are surer than those of the inner folds, at this share of products."""
+    model = models["text"]
+    group = groups(model.test)
+    found = score_tables.deployment("text", model, group, PARAMS)
+    unsure = replace(model, inner_confidence=model.inner_confidence**2)
+    raised = score_tables.deployment("text", unsure, group, PARAMS)
+    assert raised["threshold"] > found["threshold"]
+    assert raised["threshold_out_of_fold"] == found["threshold_out_of_fold"]
+    folds = selective.evidence(model.rows("cv").join(model.decided["confidence"]), group)["confidence"]
+    passed = (unsure.inner_confidence >= found["threshold_out_of_fold"]).mean()
+    assert (folds >= raised["threshold"]).mean() == pytest.approx(passed, abs=1 / N)
+    lost = replace(model, inner_confidence=np.zeros(4 * N))
+    none = score_tables.deployment("text", lost, group, PARAMS)
+    assert (none["threshold"], none["accepted"], none["guaranteed_coverage"]) == (np.inf, 0, 0)
 
 
 def test_near_duplicates_are_one_product_of_evidence(models):
@@ -62,7 +82,7 @@ def test_the_review_list_has_titles(models, folds):
 
 
 def kind(test):
-    return model_scores.Model("T", frozenset({"text"}), "none", test, pd.DataFrame())
+    return model_scores.Model("T", frozenset({"text"}), "none", test, pd.DataFrame(), np.empty(0))
 
 
 def test_scores_per_class_count_a_product_once_whatever_the_repeats_and_seeds(table):
@@ -98,7 +118,7 @@ def evaluated(folds, tables_of):
 
     def evaluate(**others):
         predictions = {"baseline": {NO_SEED: about(tables_of["baseline"])}} | others
-        return score_tables.evaluate(predictions, folds, products, PARAMS)
+        return score_tables.evaluate(predictions, folds, products, {}, PARAMS)
 
     return evaluate
 
@@ -126,6 +146,18 @@ def test_the_names_and_order_of_what_is_found(evaluated, tables_of):
     compared = {"cv_gain_p_holm", "holdout_mcnemar_p", "cv_accuracy_without_picture"}
     assert compared <= set(found.scores["picture"])
     assert not any("gain" in name or "mcnemar" in name for name in found.scores["baseline"])
+
+
+def test_accuracy_on_adjudicated_labels_stands_beside_that_on_given_ones(folds, tables_of):
+    """Where what every label says is another one, what was right is wrong."""
+    predictions = {name: {NO_SEED: about(tables_of[name])} for name in ("baseline", "text")}
+    products = folds[["product_id"]].assign(title="T", category_path=folds["category"])
+    without = score_tables.evaluate(predictions, folds, products, {}, PARAMS).scores
+    assert not any("adjudicated" in key for key in without["text"])
+    right = dict.fromkeys(folds["product_id"], frozenset(NAMES))
+    found = score_tables.evaluate(predictions, folds, products, right, PARAMS).scores
+    assert {name: found[name].pop("cv_adjudicated_accuracy") for name in found} == {"baseline": 1, "text": 1}
+    assert {key: value for key, value in found["text"].items() if "adjudicated" not in key} == without["text"]
 
 
 def test_a_model_of_several_seeds(evaluated, tables_of):

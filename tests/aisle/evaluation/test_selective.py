@@ -101,14 +101,29 @@ def test_more_allowed_or_less_certain_is_never_less_decided():
     assert found == sorted(found) and found[0] < found[-1]
 
 
+def test_a_surer_model_has_a_higher_threshold():
+    """So that it lets through no larger share than the models that the promise was made with."""
+    fewer = np.linspace(0, 1, 101)
+    assert selective.matched(0.6, fewer, fewer) == 0.6  # no surer
+    assert selective.matched(0.6, fewer, fewer**2) == 0.6  # less sure
+    raised = selective.matched(0.6, fewer, np.sqrt(fewer))
+    assert raised == np.sqrt(0.6) and (np.sqrt(fewer) >= raised).sum() == (fewer >= 0.6).sum()
+    assert selective.matched(0.6, np.tile(fewer, 4), np.sqrt(fewer)) == raised  # several rows a product
+    votes = np.repeat([0.6, 0.8, 1.0], [40, 30, 30])
+    assert selective.matched(1.0, votes, votes) == 1.0  # equal confidences stay together
+    assert selective.matched(np.inf, fewer, fewer) == selective.matched(0.9, votes - 0.5, votes) == np.inf
+
+
 def test_the_promise_in_words():
     few = vars(selective.promise(np.full(80, 0.9), np.zeros(80, bool), 0.01, 0.95))
     row = {"target_error": 0.01, "confidence": 0.95, "guaranteed_coverage": 0.0, "guaranteed_bound": None}
     said = selective.in_words(row | few)
     assert "No threshold" in said and "too few: it takes at least 299" in said and "from 80 products" in said
     many = vars(selective.promise(np.full(500, 0.9), np.zeros(500, bool), 0.01, 0.95))
-    said = selective.in_words(row | many | {"guaranteed_bound": many["bound"], "guaranteed_coverage": 1.0})
+    row |= {"guaranteed_bound": many["bound"], "guaranteed_coverage": 1.0, "threshold_out_of_fold": 0.85}
+    said = selective.in_words(row | many | {"threshold": 0.9})
     assert said.startswith("With 95% confidence at most 0.60% of the automatic decisions are wrong")
+    assert "a probability of 0.900 or more" in said and "above theirs, 0.850, of which 0 were wrong" in said
     bad = vars(selective.promise(np.full(500, 0.9), np.ones(500, bool), 0.01, 0.95))
     assert "299 decided without an error, or more with some" in selective.in_words(row | bad)
 

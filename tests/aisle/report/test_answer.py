@@ -63,6 +63,7 @@ def results(*names, champion="baseline", megabytes=1.5, tied=1, promise=True, **
     products = pd.DataFrame({"category": ["A", "A", "B", "C", "D"]})
     unused = dict.fromkeys(Results.__dataclass_fields__)
     row = {"threshold": 0.9, "target_error": 0.01, "confidence": 0.95, "accepted": 700, "accepted_wrong": 2}
+    row |= {"threshold_out_of_fold": 0.89}
     row |= {"calibrated_on": 1000, "needed": 299, "guaranteed_bound": 0.009, "guaranteed_coverage": 0.7}
     promised = row | {"accepted": 0, "threshold": float("inf")} if not promise else row
     decisions = pd.DataFrame([{"model": champion, "protocol": "cv"} | promised])

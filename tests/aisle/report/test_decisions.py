@@ -30,7 +30,10 @@ def test_the_promise_of_the_model_to_use_is_said_first(make_results):
     first = decisions.section(make_results()).blocks[0]
     assert isinstance(first, Paragraph)
     assert "With 95% confidence at most 0.90% of the automatic decisions are wrong" in first.text
-    assert "70.0% of 1,000 products without near-duplicates, of which 2 were wrong" in first.text
+    assert (
+        "70.0% of 1,000 products without near-duplicates are above theirs, 0.650, of which 2 were wrong"
+        in first.text
+    )
 
 
 def test_all_models_are_folded_away(make_results, flat):

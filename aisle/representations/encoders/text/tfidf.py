@@ -1,7 +1,7 @@
 """TF-IDF: term counts, damped and weighted by rarity, each row of length 1."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -18,7 +18,9 @@ class Tfidf(TfidfVectorizer):
     min_df
         Products that a term must occur in.
     ngram_range
-        Shortest and longest sequence of words that is a term.
+        Shortest and longest sequence of words, or of characters, that is a term.
+    analyzer
+        `word`, or `char_wb`: characters, inside words: for misspelt words, endings and compounds.
 
     Examples
     --------
@@ -30,14 +32,19 @@ class Tfidf(TfidfVectorizer):
     """
 
     def __init__(
-        self, max_features: int | None = 2000, min_df: int = 2, ngram_range: Sequence[int] = (1, 1)
+        self,
+        max_features: int | None = 2000,
+        min_df: int = 2,
+        ngram_range: Sequence[int] = (1, 1),
+        analyzer: Literal["word", "char_wb"] = "word",
     ) -> None:
         super().__init__(
+            analyzer=analyzer,
             max_features=max_features,
             min_df=min_df,
             ngram_range=tuple(ngram_range),
             sublinear_tf=True,
-            token_pattern=TOKEN_PATTERN,
+            token_pattern=TOKEN_PATTERN if analyzer == "word" else None,
         )
 
     def __getstate__(self) -> dict[str, Any]:

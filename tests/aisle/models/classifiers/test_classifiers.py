@@ -68,6 +68,19 @@ def test_a_value_that_scikit_learn_would_refuse_is_refused_in_words(classifier, 
 
 
 @pytest.mark.parametrize("classifier", ["text_linear", "text_svm"])
+def test_characters_tell_words_that_were_never_seen(classifier):
+    texts = np.array(["ceramic mugs", "desk lamps", "ceramic mugs", "desk lamps"], object)
+    sure = {}
+    for analyzer in ("word", "char_wb"):
+        options = TEXT | {"analyzer": analyzer, "ngram_range": [2, 4]}
+        fitted = model(classifier, **options).estimator().fit(texts, ["Cups", "Lamps"] * 2)
+        sure[analyzer] = fitted.predict_proba(np.array(["cermic mugg"], object))[0, 0]
+    assert sure["word"] == pytest.approx(0.5) and sure["char_wb"] > 0.55
+    with pytest.raises(AisleError, match="analyzer: "):
+        model(classifier, **TEXT, analyzer="letters")
+
+
+@pytest.mark.parametrize("classifier", ["text_linear", "text_svm"])
 def test_texts_are_read_in_order_and_a_product_without_a_word_has_none(tmp_path, classifier):
     table = pd.DataFrame(
         {"product_id": list("cab"), "title_clean": ["mug", "", ""], "description_clean": ["red", "", "blue"]}
