@@ -1,8 +1,7 @@
 """Choose the model to use, and make packages that predict from raw products: champion and challenger.
 
 Inputs: metrics/models.json; reports/evaluation/; models/; data/text, images, folds; features/ (decision 11).
-Outputs: packages/champion/, packages/challenger/ (empty if none); reports/champion.csv, a row per candidate;
-reports/champion_predictions.parquet; data/predicted.*, of products without a category; metrics/champion.json.
+Outputs: packages/; metrics/champion.json, review/; reports/champion*; data/predicted.* (without a category).
 """
 
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from aisle.catalogue.columns import CatalogueParams
 from aisle.catalogue.images import ImagesParams
 from aisle.catalogue.text_forms import TextParams
-from aisle.deployment import packaging, review, stored_products
+from aisle.deployment import field_promises, packaging, review, stored_products
 from aisle.evaluation import champion
 from aisle.evaluation.metrics import EvaluationParams
 from aisle.pipeline import cli, tables
@@ -26,17 +25,18 @@ def main() -> None:
         review="output: for people", predicted="output: without a category", predicted_csv="output: the same",
     )  # fmt: skip
     args = parser.parse_args()
-    each = [load_params(args.params, "text", TextParams), load_params(args.params, "images", ImagesParams)]
-    each.append(load_params(args.params, "catalogue", CatalogueParams).columns)
+    each = [load_params(args.params, "text", TextParams), load_params(args.params, "images", ImagesParams),
+            load_params(args.params, "catalogue", CatalogueParams).columns]  # fmt: skip
     baseline = load_params(args.params, "evaluation", EvaluationParams).baseline
     params = load_params(args.params, "champion", champion.ChampionParams)
     scores, evaluation = tables.read_json(args.scores), Path(args.evaluation)
-    label = scores["catalogue"]
-    source = packaging.Source.of(Path(args.models), evaluation, label, each, args.pictures)
-    sizes = source.sizes(champion.candidates(scores))
+    source = packaging.Source.of(Path(args.models), evaluation, scores["catalogue"], each, args.pictures)
+    sizes, label = source.sizes(champion.candidates(scores)), source.catalogue
     choice = champion.choose(scores, tables.read_csv(evaluation / "folds.csv"), sizes, params)
     source.publish({choice.champion: args.champion, choice.challenger: args.challenger})
-    predicted = stored_products.predict_all(args.champion, args.texts, args.pictures, args.features)
+    inputs = stored_products.StoredInputs(args.texts, args.pictures, args.features)
+    field_promises.add([args.champion, args.challenger], inputs, args.folds)
+    predicted = stored_products.predict_all(args.champion, inputs)
     tables.write(predicted, args.predictions, label, model=choice.champion)
     stored_products.write_unlabelled(predicted, args.folds, args.texts, args.predicted, args.predicted_csv)
     tables.write_csv(choice.table, args.candidates, label)

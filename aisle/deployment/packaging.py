@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
@@ -37,6 +37,8 @@ FILE, MODELS, PRETRAINED, FUSIONS = "package.json", "models", "pretrained", "fus
 TOKENS = "tokens.json"
 RAW = ("title", "description", "specifications", "image")
 """Columns of raw products, a package's input."""
+FIELDS = " + "
+"""Between the fields of a set, in the order of `RAW`."""
 RANKS = ("predicted", "second", "third")
 """Columns <rank>_category and <rank>_probability of a prediction."""
 LIBRARIES = ("numpy", "scikit-learn", "scipy")
@@ -75,8 +77,9 @@ class Package:
     decision
         Row of reports/evaluation/decisions.csv: temperature, threshold and its promise (threshold and bound
         are None where no product may be decided without a person), target_error, and the coverage and error
-        obtained out of fold. Empty where the model was not evaluated: its probabilities are then as they
-        come, and all go to a person.
+        obtained out of fold; `by_fields`, what is promised of products that have certain fields alone
+        (aisle/deployment/field_promises.py). Empty where the model was not evaluated: its probabilities are
+        then as they come, and all go to a person.
     pretrained
         Name of each folder of pretrained/ to the digest of its models.
     unfitted
@@ -309,13 +312,24 @@ def assemble(
     return package
 
 
+def promise(folder: Path, by_fields: dict[str, dict[str, Any]]) -> None:
+    """Write into a package what is promised of products that have certain fields alone (`Package`)."""
+    package = read(folder)
+    _write(replace(package, decision=package.decision | {"by_fields": by_fields}), folder)
+
+
 def _describe(package: Package, forms: set[str], target: Path) -> None:
-    """Write what a package has beside its models: the rules of tokens, the description, the manifest."""
+    """Write what a package has beside its models: the rules of tokens, the description and the manifest."""
     if forms:
         from aisle.catalogue import preprocessing  # spaCy
 
         rules = json.dumps(preprocessing.rules("lemmas" in forms), indent=0, ensure_ascii=False)
         (target / TOKENS).write_text(rules + "\n", encoding="utf-8")
+    _write(package, target)
+
+
+def _write(package: Package, target: Path) -> None:
+    """Write the description, and last the manifest."""
     written = json.dumps(asdict(package), indent=2, ensure_ascii=False, allow_nan=False)
     (target / FILE).write_text(written + "\n", encoding="utf-8")
     manifest.write(target)

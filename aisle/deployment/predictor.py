@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -248,7 +249,7 @@ class Predictor:
             )
             print(f"warning: {told}", file=sys.stderr)
         self._rules = packaging.token_rules(self._contents)
-        self._models = packaging.load_models(self._contents, self.package)
+        self.models = packaging.load_models(self._contents, self.package)
         within = self.folder / packaging.PRETRAINED
         given = {name: Path(path) for name, path in (pretrained or {}).items()}
         self._pretrained = {name: given.get(name, within / name) for name in self.package.pretrained}
@@ -259,6 +260,56 @@ class Predictor:
             ):
                 raise AisleError(f"{path} must be the {name} that {folder} was made with; it is another")
         self._encoders: dict[Any, Any] = {}
+
+    def with_models(self, models: dict[str, model_folder.SavedModel]) -> "Predictor":
+        """Return the same package with other models."""
+        other = copy(self)
+        other.models = models
+        return other
+
+    @property
+    def _recipes(self) -> list[tuple[str, recipes.TextRecipe | recipes.VectorRecipe]]:
+        """What the models read, each with the model's name."""
+        found: list[tuple[str, recipes.TextRecipe | recipes.VectorRecipe]] = []
+        for name, model in self.models.items():
+            if isinstance(model.recipe, recipes.TextRecipe):
+                found.append((name, model.recipe))
+            elif model.recipe:
+                found += [(name, each) for each in recipes.vectors(model.recipe)]
+        return found
+
+    def presence(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return which of the fields that the models read each product has: boolean (n,), in RAW's order.
+
+        A text without a word, or a picture that cannot be read, is none.
+        """
+        read = {field for _, recipe in self._recipes for field in recipe.fields}
+        found = {
+            field: np.array([bool(text) for text in inputs.texts([field], "clean")], bool)
+            for field in packaging.RAW
+            if field in read
+        }
+        for name, recipe in self._recipes:
+            if isinstance(recipe, recipes.VectorRecipe) and recipe.modality == "image":
+                found["image"] = ~np.isnan(self._vectors(name, recipe, inputs)[:, 0])
+                break
+        return found
+
+    def thresholds(self, there: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the probability from which on each product is decided, (n,); infinity where there is none.
+
+        Parameters
+        ----------
+        there
+            Of `presence`. A set of fields that nothing is promised of goes to a person.
+        """
+        decision = self.package.decision
+        known = {packaging.FIELDS.join(there): decision.get("threshold")}  # as the catalogue's products are
+        known |= {fields: each["threshold"] for fields, each in decision.get("by_fields", {}).items()}
+        names = np.array([*there])
+        sets = [packaging.FIELDS.join(names[row]) for row in np.column_stack([*there.values()])]
+        found = [known.get(each) for each in sets]
+        return np.array([np.inf if each is None else each for each in found], float)
 
     def predict(
         self,
@@ -301,9 +352,20 @@ class Predictor:
         if len(reads) > 1:
             lacking = "there is neither text nor picture"
         none = f"{lacking}: the probabilities are the categories' shares"
+        fewer = self._unpromised(raw)
         return [
-            "; ".join(filter(None, [problems.get(i), "" if there else none])) for i, there in enumerate(used)
+            "; ".join(filter(None, [problems.get(i), fewer[i] if there else none]))
+            for i, there in enumerate(used)
         ]
+
+    def _unpromised(self, raw: RawProducts) -> list[str]:
+        """Return for each product which fields it lacks, where for that reason nothing is promised of it."""
+        there = self.presence(raw)
+        lacking = [[field for field in there if not there[field][i]] for i in range(len(raw))]
+        told = [f"of a product without {some(each)} nothing is promised" for each in lacking]
+        promised = self.package.decision.get("threshold") is not None
+        silent = ~np.isinf(self.thresholds(there)) if promised else np.ones(len(raw), bool)
+        return ["" if silent[i] or not lacking[i] else told[i] for i in range(len(raw))]
 
     def decide(self, inputs: Inputs) -> pd.DataFrame:
         """Predict products from their inputs.
@@ -312,8 +374,9 @@ class Predictor:
         -------
         pandas.DataFrame
             One row per product: predicted_category, predicted_probability, the same of the second and third,
-            send_to_person (the probability is below the package's threshold, or the model had no input),
-            used_text, used_image, and the calibrated probability of each category, p_<category>.
+            send_to_person (the probability is below the threshold of products with these fields, or nothing
+            is promised of such, or the model had no input), used_text, used_image, and the calibrated
+            probability of each category, p_<category>.
         """
         from aisle.evaluation.calibration import scale
 
@@ -326,8 +389,7 @@ class Predictor:
         for place, rank in zip(range(len(names)), RANKS, strict=False):
             columns[f"{rank}_category"] = np.array(names, dtype=object)[order[:, place]]
             columns[f"{rank}_probability"] = np.take_along_axis(values, order[:, [place]], axis=1)[:, 0]
-        threshold = decision.get("threshold")
-        sure = values.max(axis=1) >= (np.inf if threshold is None else threshold)
+        sure = values.max(axis=1) >= self.thresholds(self.presence(inputs))
         columns["send_to_person"] = ~(sure & available)
         for kind in ("text", "image"):
             columns[f"used_{kind}"] = used.get(kind, np.zeros(len(inputs), bool))
@@ -348,14 +410,14 @@ class Predictor:
         used : dict of str to numpy.ndarray
             Modality that it reads to boolean (n,): whether the product had it.
         """
-        model = self._models[name]
+        model = self.models[name]
         if model.recipe is None:
             return self._fused(model, inputs)
         values = np.tile(np.array(model.prior, float), (len(inputs), 1))
         if model.estimator is None:  # it knows nothing of what it reads, as if the product had none
             nothing = np.zeros(len(inputs), bool)
             return values, nothing, {kind: nothing for kind in recipes.modalities(model.recipe)}
-        X, used = self._inputs(name, model.recipe, inputs)
+        X, used = self.inputs(name, model.recipe, inputs)
         available = np.logical_or.reduce(list(used.values()))
         if available.any():
             known = np.zeros((available.sum(), len(model.categories)))
@@ -377,10 +439,10 @@ class Predictor:
                 used[kind] = used.get(kind, np.zeros(len(inputs), bool)) | there
         return values, np.asarray(available.any(axis=1)), used
 
-    def _inputs(
+    def inputs(
         self, name: str, recipe: recipes.Recipe, inputs: Inputs
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return X (n, ...) and for each modality whether the product had it, (n,)."""
+        """Return X (n, ...) of a model and its recipe; for each modality, whether a product had it, (n,)."""
         if isinstance(recipe, recipes.TextRecipe):
             texts = np.array(inputs.texts(recipe.fields, recipe.form), dtype=object)
             return texts, {"text": np.array([bool(item) for item in texts], dtype=bool)}

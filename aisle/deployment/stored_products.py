@@ -23,10 +23,10 @@ class StoredInputs:
         Folder of feature files.
     """
 
-    def __init__(self, texts: Path, pictures: Path, features: Path) -> None:
+    def __init__(self, texts: str | Path, pictures: str | Path, features: str | Path) -> None:
         self._texts = tables.read(texts)
         self._pictures = pictures
-        self._features = sorted(features.rglob("*.parquet"))
+        self._features = sorted(Path(features).rglob("*.parquet"))
         self.product_ids = list(self._texts[tables.KEY])
 
     def __len__(self) -> int:
@@ -88,17 +88,16 @@ def write_unlabelled(
     tables.write_csv(table, csv, catalogue)
 
 
-def predict_all(package: str, texts: str, pictures: str, features: str) -> pd.DataFrame:
+def predict_all(package: str, inputs: StoredInputs) -> pd.DataFrame:
     """Return what a package decides of every product, by `product_id` (see `predictor.Predictor.decide`).
 
     Parameters
     ----------
     package
         Its folder.
-    texts, pictures, features
-        See `StoredInputs`.
+    inputs
+        The products.
     """
-    inputs = StoredInputs(Path(texts), Path(pictures), Path(features))
     predicted = predictor.Predictor(package).decide(inputs)
     predicted.insert(0, tables.KEY, inputs.product_ids)
     return predicted

@@ -82,6 +82,31 @@ def test_other_numbers_of_folds(products, grouped, n_splits):
     assert predictions_table.repeats(table) == ["cv_0"]
 
 
+@pytest.mark.parametrize(
+    ("groups", "n_repeats", "expected"),
+    [
+        (199, 3, 3),
+        (2401, 3, 3),
+        (2402, 3, 2),
+        (3601, 3, 2),
+        (3602, 3, 1),
+        (10**7, 3, 1),
+        (10, 1, 1),
+        (4802, 10, 5),
+    ],
+)
+def test_a_large_catalogue_has_fewer_repeats(groups, n_repeats, expected):
+    """0.98 / 0.02 squared is 2,401 groups; beyond, fits times products do not grow."""
+    assert splits.repeats(groups, PARAMS.model_copy(update={"n_repeats": n_repeats})) == expected
+
+
+def test_repeats_follow_the_groups_that_there_are(products):
+    coarse = PARAMS.model_copy(update={"half_width": 0.08})  # 150 groups are enough
+    alone, pairs = np.arange(300), np.arange(300) // 2
+    assert predictions_table.repeats(splits.make(products, alone, coarse)) == ["cv_0"]
+    assert predictions_table.repeats(splits.make(products, pairs, coarse)) == ["cv_0", "cv_1", "cv_2"]
+
+
 def test_counts(products, grouped):
     table = splits.make(products, grouped, PARAMS)
     pairs = pd.DataFrame({"left": [0], "right": [1]})

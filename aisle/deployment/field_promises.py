@@ -1,0 +1,227 @@
+"""What a package may decide of products that lack fields: a promise for each set of fields that there may be.
+
+A promise is made on products as the catalogue has them, and says nothing of one that comes with its name
+alone. So fields are masked: the package's models are fitted anew on the training part of each fold, with all
+that its products have, and predict its test part as if its products had certain fields and no others. On
+these predictions the promise of that set is made (`aisle.evaluation.selective`), of one product of each
+near-duplicate group.
+
+Not everything is fitted anew: not the few weights of a fusion, nor the temperature, nor a neural network,
+which would take minutes. With a network, or an encoder that has learned from the catalogue, nothing is
+promised of masked products, and they go to a person.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from sklearn.base import clone
+
+from aisle.deployment import packaging
+from aisle.deployment.predictor import Inputs, Predictor
+from aisle.deployment.stored_products import StoredInputs
+from aisle.evaluation import selective
+from aisle.evaluation.calibration import scale
+from aisle.models.model_folder import SavedModel
+from aisle.models.predictions_table import repeats
+from aisle.pipeline import tables
+from aisle.representations import recipes
+
+NETWORKS = ("aisle.models.heads.", "aisle.models.fusion_networks.")
+"""Modules of estimators that are not fitted anew."""
+LEAST = 1e-12
+"""Least probability whose log-odds are taken."""
+
+
+class Masked:
+    """Some of a catalogue's products, as if they had certain fields alone.
+
+    Parameters
+    ----------
+    inputs
+        The products of the catalogue.
+    fields
+        Of `packaging.RAW`.
+    rows
+        Which products, n of them, by their places.
+    made
+        Vectors that were made before, of all products.
+    """
+
+    def __init__(
+        self, inputs: Inputs, fields: Collection[str], rows: np.ndarray, made: dict[str, np.ndarray]
+    ) -> None:
+        self._inputs = inputs
+        self._fields = fields
+        self._rows = rows
+        self._made = made
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self._rows)
+
+    def texts(self, fields: list[str], form: str) -> list[str]:
+        """Return the texts of those of the fields that there are."""
+        kept = [field for field in fields if field in self._fields]
+        if not kept:
+            return [""] * len(self)
+        texts = self._inputs.texts(kept, form)
+        return [texts[row] for row in self._rows]
+
+    def vectors(self, recipe: recipes.VectorRecipe, folder: Path | None) -> np.ndarray:
+        """Return what the recipe's encoder makes of what there is, NaN where there is nothing."""
+        text = recipe.modality == "text"
+        kept = [field for field in (recipe.fields if text else ["image"]) if field in self._fields]
+        masked = recipe.model_copy(update={"fields": kept}) if text and kept else recipe
+        key = masked.model_dump_json()
+        if key not in self._made:
+            self._made[key] = self._inputs.vectors(masked, folder)
+        found = self._made[key][self._rows]
+        return found if kept else np.full_like(found, np.nan)
+
+
+def can_be_fitted(models: Mapping[str, SavedModel]) -> bool:
+    """Return whether models can be fitted anew in a moment, on encodings that know no label."""
+    for model in models.values():
+        each = recipes.vectors(model.recipe) if model.recipe else []
+        if any(recipe.learned or recipe.weights == recipes.OWN for recipe in each):
+            return False
+        if type(model.estimator).__module__.startswith(NETWORKS):
+            return False
+    return True
+
+
+def fitted(predictor: Predictor, inputs: Inputs, y: np.ndarray, learn: np.ndarray) -> Predictor:
+    """Return the package with its models, but for fusions, fitted on some of a catalogue's products.
+
+    Parameters
+    ----------
+    predictor
+        The package.
+    inputs
+        n products.
+    y, learn
+        Their categories, and whether to learn from each, boolean (n,).
+    """
+    models = {}
+    for name, model in predictor.models.items():
+        if model.recipe is not None and model.estimator is not None:
+            X, used = predictor.inputs(name, model.recipe, inputs)
+            rows = learn & np.logical_or.reduce(list(used.values()))
+            several = len(np.unique(y[rows])) > 1
+            model = replace(
+                model, estimator=clone(model.estimator).fit(X[rows], y[rows]) if several else None
+            )
+        models[name] = model
+    return predictor.with_models(models)
+
+
+def masked_predictions(
+    predictor: Predictor, inputs: Inputs, folds: pd.DataFrame, sets: Iterable[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield for each fold and set of fields: the set, the fold's products, their probabilities, availability.
+
+    Parameters
+    ----------
+    predictor, inputs, folds
+        See `promises`.
+    sets
+        Of fields.
+    """
+    fold, y = folds[repeats(folds)[0]].to_numpy(), folds["category"].to_numpy(object)
+    known, made = folds["category"].notna().to_numpy(), dict[str, np.ndarray]()
+    for number in np.unique(fold[known]):
+        of_fold = fitted(predictor, inputs, y, known & (fold != number))
+        rows = np.flatnonzero(known & (fold == number))
+        for each in sets:
+            values, available, _ = of_fold.probabilities(
+                predictor.package.model, Masked(inputs, each, rows, made)
+            )
+            yield each, rows, values, available
+
+
+def promises(predictor: Predictor, inputs: Inputs, folds: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return what is promised of products with each set of the fields that a package reads.
+
+    Parameters
+    ----------
+    predictor
+        The package, with its decision.
+    inputs
+        The catalogue's products.
+    folds
+        data/folds.parquet of the same products in the same order; those without a category count for nothing.
+
+    Returns
+    -------
+    dict
+        Fields, joined by `packaging.FIELDS`, to a promise of their own, at the decision's target error and
+        confidence: threshold and guaranteed_bound (None if no product may be decided), guaranteed_coverage,
+        calibrated_on. Sets of which too few products have all fields are left out; empty if the models
+        are not fitted anew.
+    """
+    decision = predictor.package.decision
+    if not decision or not can_be_fitted(predictor.models):
+        return {}
+    there = predictor.presence(inputs)
+    sets = [each for size in range(1, len(there) + 1) for each in combinations(there, size)]
+    names, y = np.array(predictor.package.categories), folds["category"].to_numpy(object)
+    parts: dict[tuple[str, ...], list[pd.DataFrame]] = {each: [] for each in sets}
+    for each, rows, values, available in masked_predictions(predictor, inputs, folds, sets):
+        scaled = scale(values, decision["temperature"])
+        table = pd.DataFrame({tables.KEY: folds[tables.KEY].iloc[rows], "confidence": scaled.max(axis=1)})
+        table["wrong"] = names[scaled.argmax(axis=1)] != y[rows]
+        has = np.logical_and.reduce([available, *(there[field][rows] for field in each)])
+        parts[each].append(table[has])
+    group = folds.set_index(tables.KEY)["group"]
+    result = {}
+    goal = decision["target_error"], decision["confidence"]
+    for each, found in parts.items():
+        evidence = selective.one_of_each(pd.concat(found), group)
+        sure, wrong = evidence["confidence"].to_numpy(), evidence["wrong"].to_numpy(bool)
+        if len(evidence) >= selective.needed(*goal):
+            promise = selective.promise(sure, wrong, *goal)
+            result[packaging.FIELDS.join(each)] = entry(promise, decision)
+    return result
+
+
+def entry(promise: selective.Promise, decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a set's promise, its threshold raised as much as that of the whole package.
+
+    In log-odds: the models that are packaged learn from all products, and are surer (`selective.matched`).
+    """
+    threshold = None
+    if promise.accepted:
+        pair = np.array([decision["threshold"], decision["threshold_out_of_fold"]], float)
+        higher, lower = logit(np.clip(pair, LEAST, 1 - LEAST)) if decision["threshold"] else (0.0, 0.0)
+        threshold = float(expit(logit(np.clip(promise.threshold, LEAST, 1 - LEAST)) + higher - lower))
+        threshold = max(threshold, promise.threshold)
+    return {
+        "threshold": threshold,
+        "guaranteed_coverage": promise.coverage,
+        "guaranteed_bound": promise.bound if promise.accepted else None,
+        "calibrated_on": promise.calibrated_on,
+    }
+
+
+def add(folders: Iterable[str], inputs: StoredInputs, folds: str | Path) -> None:
+    """Write into each package what is promised of sets of fields; a folder without one is left as it is.
+
+    Parameters
+    ----------
+    folders
+        Of packages.
+    inputs
+        All products of the catalogue.
+    folds
+        Path of data/folds.parquet.
+    """
+    table = tables.align(tables.read(folds), inputs.product_ids, str(folds), "data/text.parquet")
+    for folder in folders:
+        if (Path(folder) / packaging.FILE).is_file():
+            packaging.promise(Path(folder), promises(Predictor(folder), inputs, table))

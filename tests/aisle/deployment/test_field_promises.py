@@ -1,0 +1,135 @@
+"""deployment/field_promises.py: what is promised of products that have certain fields alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+from sklearn.base import clone
+
+from aisle.deployment import field_promises, packaging
+from aisle.deployment.predictor import Predictor
+from aisle.deployment.stored_products import StoredInputs
+from aisle.evaluation import selective
+from aisle.evaluation.calibration import scale
+from aisle.models.fusion_networks.networks import DenseFusion
+from aisle.pipeline import tables
+
+DECISION = {"temperature": 0.8, "threshold": 0.7, "threshold_out_of_fold": 0.6, "guaranteed_bound": 0.19}
+DECISION |= {"target_error": 0.2, "confidence": 0.8}
+NEEDED = selective.needed(0.2, 0.8)
+
+
+@pytest.fixture
+def package(built, tmp_path):
+    """Return a function that packages a model of the tiny catalogue."""
+
+    def make(name):
+        sections = built.params["text"], built.params["images"]
+        models, target = built.root / "models", tmp_path / name
+        packaging.assemble(name, models, models / "pretrained", target, "tiny", *sections, DECISION)
+        return target
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def inputs(built):
+    return StoredInputs(
+        *(built.root / name for name in ("data/text.parquet", "data/images.parquet", "features"))
+    )
+
+
+@pytest.fixture(scope="module")
+def folds(built, inputs):
+    return tables.align(tables.read(built.root / "data/folds.parquet"), inputs.product_ids, "folds", "texts")
+
+
+def test_a_set_has_the_promise_of_models_that_learned_from_other_folds(package, inputs, folds):
+    """Made here by hand: the baseline learns from titles and descriptions, and is asked by title alone."""
+    predictor = Predictor(package("text_baseline"))
+    found = field_promises.promises(predictor, inputs, folds)
+    assert set(found) == {"title", "description", "title + description"}
+    model = predictor.models["text_baseline"]
+    whole, title = (
+        np.array(inputs.texts(fields, "clean"), object) for fields in (["title", "description"], ["title"])
+    )
+    y, fold = folds["category"].to_numpy(str), folds["cv_0"].to_numpy()
+    values = np.empty((len(y), len(model.categories)))
+    for number in np.unique(fold):
+        learn = fold != number
+        fitted = clone(model.estimator).fit(whole[learn], y[learn])
+        values[~learn] = fitted.predict_proba(title[~learn])
+    scaled = scale(values, 0.8)
+    table = folds[["product_id"]].assign(sure=scaled.max(axis=1))
+    table["wrong"] = np.array(model.categories)[scaled.argmax(axis=1)] != y
+    rows = selective.one_of_each(table, folds.set_index("product_id")["group"])
+    expected = selective.promise(rows["sure"].to_numpy(), rows["wrong"].to_numpy(), 0.2, 0.8)
+    assert expected.accepted
+    told = found["title"]
+    assert told["threshold"] == pytest.approx(expit(logit(expected.threshold) + logit(0.7) - logit(0.6)))
+    assert (told["calibrated_on"], told["guaranteed_bound"]) == (len(rows), expected.bound)
+    assert told["guaranteed_coverage"] == expected.coverage
+
+
+def test_a_masked_field_is_not_there(built, package, inputs):
+    predictor = Predictor(package("late_fusion"))
+    fields = list(predictor.presence(inputs))
+    assert fields == ["title", "description", "specifications", "image"]
+    rows, made = np.arange(10, 20), {}
+    masked = field_promises.Masked(inputs, ["title", "image"], rows, made)
+    assert masked.texts(["title", "description"], "clean") == inputs.texts(["title"], "clean")[10:20]
+    assert masked.texts(["description"], "clean") == [""] * 10
+    there = predictor.presence(masked)
+    assert {field: each.any() for field, each in there.items()} == {
+        "title": True, "description": False, "specifications": False, "image": True,
+    }  # fmt: skip
+    blind = field_promises.Masked(inputs, ["title"], rows, made)
+    _, available, used = predictor.probabilities("late_fusion", blind)
+    assert available.all() and used["text"].all() and not used["image"].any()
+    none = field_promises.Masked(inputs, [], rows, made)
+    assert not predictor.probabilities("late_fusion", none)[1].any()
+
+
+def test_what_takes_minutes_or_has_seen_the_labels_is_not_fitted_anew(package, inputs, folds):
+    predictor = Predictor(package("text_baseline"))
+    assert field_promises.can_be_fitted(predictor.models)
+    network = replace(predictor.models["text_baseline"], estimator=object.__new__(DenseFusion))
+    other = predictor.with_models({"text_baseline": network})
+    assert not field_promises.can_be_fitted(other.models)
+    assert field_promises.promises(other, inputs, folds) == {}
+    assert predictor.models["text_baseline"] is not network
+
+
+def test_a_product_is_decided_by_the_threshold_of_what_it_has(built, package, inputs, tmp_path):
+    folder = package("text_baseline")
+    other = tmp_path / "empty"
+    other.mkdir()
+    shop = pd.DataFrame(
+        {"title": ["quartz alarm dial", "", ""], "description": ["", "quartz alarm dial", ""]}
+    )
+    assert Predictor(folder).predict(shop)["send_to_person"].all()  # of neither set anything is known
+    field_promises.add([str(folder), str(other)], inputs, built.root / "data/folds.parquet")
+    assert not [*other.iterdir()]
+    predictor = Predictor(folder)  # its manifest fits
+    by_fields = predictor.package.decision["by_fields"]
+    decided = predictor.predict(shop)
+    for place, field in enumerate(("title", "description")):
+        sure = decided["predicted_probability"][place] >= by_fields[field]["threshold"]
+        assert decided["send_to_person"][place] == (not sure)
+    assert not decided["send_to_person"].all() and decided["send_to_person"][2]
+    there = {"title": np.array([True, True, False]), "description": np.array([True, False, True])}
+    expected = [by_fields[each]["threshold"] for each in ("title + description", "title", "description")]
+    assert list(predictor.thresholds(there)) == expected
+
+
+def test_a_set_of_which_nothing_can_be_promised_goes_to_a_person(package):
+    predictor = Predictor(package("text_baseline"))
+    none = selective.Promise.none(100, NEEDED)
+    entry = field_promises.entry(none, DECISION)
+    assert (entry["threshold"], entry["guaranteed_bound"], entry["guaranteed_coverage"]) == (None, None, 0)
+    decision = DECISION | {"by_fields": {"title": entry}}
+    predictor.package = replace(predictor.package, decision=decision)
+    there = {"title": np.array([True, True]), "description": np.array([True, False])}
+    assert list(predictor.thresholds(there)) == [0.7, np.inf]
