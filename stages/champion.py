@@ -11,7 +11,6 @@ from aisle.catalogue.images import ImagesParams
 from aisle.catalogue.text_forms import TextParams
 from aisle.deployment import field_promises, packaging, review, stored_products
 from aisle.evaluation import champion
-from aisle.evaluation.metrics import EvaluationParams
 from aisle.pipeline import cli, tables
 from aisle.pipeline.params import load_params
 
@@ -25,9 +24,9 @@ def main() -> None:
         review="output: for people", predicted="output: without a category", predicted_csv="output: the same",
     )  # fmt: skip
     args = parser.parse_args()
-    each = [load_params(args.params, "text", TextParams), load_params(args.params, "images", ImagesParams),
-            load_params(args.params, "catalogue", CatalogueParams).columns]  # fmt: skip
-    baseline = load_params(args.params, "evaluation", EvaluationParams).baseline
+    each = [load_params(args.params, "text", TextParams), load_params(args.params, "images", ImagesParams)]
+    each.append(load_params(args.params, "catalogue", CatalogueParams).columns)
+    baseline = load_params(args.params, "evaluation.baseline", str)
     params = load_params(args.params, "champion", champion.ChampionParams)
     scores, evaluation = tables.read_json(args.scores), Path(args.evaluation)
     source = packaging.Source.of(Path(args.models), evaluation, scores["catalogue"], each, args.pictures)
