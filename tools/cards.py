@@ -206,6 +206,7 @@ def model_card(found: dict[str, Any]) -> str:
         _gain(found, name, scores),
         "### Threshold",
         _threshold(found),
+        _by_fields(package),
         "### Known failures",
         *_failures(found),
         _missing(scores),
@@ -259,6 +260,32 @@ def _threshold(found: dict[str, Any]) -> str:
         f"{told} Where it and the threshold were fitted without the products they were tried on, "
         f"{row['coverage']:.1%} of these were decided automatically, of which {row['error']:.2%} were wrong."
     )
+
+
+def _by_fields(package: dict[str, Any]) -> str:
+    """Return what is promised of products that have certain fields alone."""
+    known = package["decision"].get("by_fields", {})
+    if not known:
+        return (
+            "Of products that lack a field nothing is promised: no set of fewer fields was tried on enough. "
+            "They go to a person."
+        )
+    rows = [
+        [
+            fields,
+            "none: all to a person" if each["threshold"] is None else f"{each['threshold']:.3f}",
+            f"{each['guaranteed_coverage']:.1%}",
+            "" if each["threshold"] is None else f"{each['guaranteed_bound']:.2%}",
+            f"{each['calibrated_on']:,}",
+        ]
+        for fields, each in known.items()
+    ]
+    headers = ["products with", "threshold", "decided", "wrong, at most", "tried on"]
+    note = (
+        "Products that have these fields alone, masked out of fold; each set's promise holds on its own. "
+        "Other sets go to a person."
+    )
+    return f"{table(headers, rows)}\n\n{note}"
 
 
 def _failures(found: dict[str, Any]) -> list[str]:

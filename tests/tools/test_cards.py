@@ -114,6 +114,19 @@ def test_no_product_is_decided_automatically_where_there_is_no_threshold(found):
     assert "None: every product goes to a person." in cards.model_card(other)
 
 
+def test_what_is_promised_of_fewer_fields(found):
+    assert "Of products that lack a field nothing is promised" in cards.model_card(found)
+    other = copy.deepcopy(found)
+    sure = {"threshold": 0.91, "guaranteed_coverage": 0.5, "guaranteed_bound": 0.0081, "calibrated_on": 1200}
+    none = {"threshold": None, "guaranteed_coverage": 0.0, "guaranteed_bound": None, "calibrated_on": 800}
+    other["package"]["decision"]["by_fields"] = {"title": none, "title + image": sure}
+    lines = [line for line in cards.model_card(other).splitlines() if line.startswith("| title")]
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines] == [
+        ["title", "none: all to a person", "0.0%", "", "800"],
+        ["title + image", "0.910", "50.0%", "0.81%", "1,200"],
+    ]
+
+
 def test_untrained_weights_and_the_baseline_itself_are_said(found):
     other = copy.deepcopy(found)
     name = other["champion"]["champion"]
