@@ -19,7 +19,7 @@ def docstring(script):
 
 FORK = """
 import os, runpy, sys
-import cv2, numpy, pandas, pyarrow, scipy.ndimage, scipy.stats, sklearn.linear_model
+import cv2, numpy, pandas, pyarrow, pydantic, requests, scipy.ndimage, scipy.stats, sklearn.linear_model, yaml
 folder, *scripts = sys.argv[1:]
 for script in scripts:
     sys.stdout.flush()
@@ -27,8 +27,12 @@ for script in scripts:
         for number, stream in ((1, "out"), (2, "err")):
             os.dup2(os.open(f"{folder}/{script}.{stream}", os.O_CREAT | os.O_WRONLY), number)
         sys.argv, sys.path[0] = [f"stages/{script}", "--help"], "stages"
-        runpy.run_path(sys.argv[0], run_name="__main__")
-        os._exit(1)  # no script ends without SystemExit
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        except SystemExit as end:
+            sys.stdout.flush()
+            os._exit(end.code or 0)  # to take down what was read takes longer than to read it
+        os._exit(1)
     open(f"{folder}/{script}.status", "w").write(str(os.waitstatus_to_exitcode(os.wait()[1])))
 """
 """Runs each script by its path in a process of its own: a fork, so that the libraries are read once."""
