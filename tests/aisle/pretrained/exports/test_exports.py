@@ -168,31 +168,31 @@ def test_a_transformer_gives_what_torch_gives(bert_files, tmp_path, name):
 
 
 def test_the_same_seed_gives_the_same_random_model(bert_files, tmp_path):
-    made_twice = []
-    for number, seed in enumerate((0, 0, 1)):
-        folder = tmp_path / str(number)
+    script = (
+        "import sys; from pathlib import Path; from aisle.pretrained import description; "
+        "from aisle.pretrained.exports import registry as exports; "
+        "from aisle.pretrained.sources import WeightsParams\n"
+        "for text in sys.argv[3:]:\n"
+        "    p = WeightsParams.model_validate_json(text); out = Path(sys.argv[1], str(p.seed)); out.mkdir()\n"
+        "    exports.create(p.export, p.options).export({'vocab.txt': Path(sys.argv[2])}, p.seed, out)\n"
+        "    print(description.describe(p, {}, out).model)"
+    )
+    models = []
+    for seeds in ((0, 1), (0,)):  # the first seed in two processes
+        folder = tmp_path / str(len(seeds))
         folder.mkdir()
-        params = WeightsParams(
-            export="transformer",
-            options=SMALL_BERT,
-            source="random",
-            files={"vocab.txt": {"sha256": digest(bert_files / "vocab.txt"), "package": "vocab.txt"}},
-            seed=seed,
-        )
-        command = (
-            "import sys; from pathlib import Path; from aisle.pretrained import description; "
-            "from aisle.pretrained.exports import registry as exports; "
-            "from aisle.pretrained.sources import WeightsParams; "
-            "p = WeightsParams.model_validate_json(sys.argv[1]); out = Path(sys.argv[2]); "
-            "exports.create(p.export, p.options).export({'vocab.txt': Path(sys.argv[3])}, p.seed, out); "
-            "print(description.describe(p, {}, out).model)"
-        )
-        arguments = [params.model_dump_json(), str(folder), str(bert_files / "vocab.txt")]
+        files = {"vocab.txt": {"sha256": digest(bert_files / "vocab.txt"), "package": "vocab.txt"}}
+        each = [
+            WeightsParams(export="transformer", options=SMALL_BERT, source="random", files=files, seed=seed)
+            for seed in seeds
+        ]
+        arguments = [str(folder), str(bert_files / "vocab.txt"), *(one.model_dump_json() for one in each)]
         done = subprocess.run(
-            [sys.executable, "-c", command, *arguments], cwd=REPO, capture_output=True, text=True, check=True
+            [sys.executable, "-c", script, *arguments], cwd=REPO, capture_output=True, text=True, check=True
         )
-        made_twice.append(done.stdout.strip())
-    assert made_twice[0] == made_twice[1] != made_twice[2]
+        models += done.stdout.split()
+    first, other, again = models
+    assert first == again != other
 
 
 # ------------------------------------------------------------------------------------------------ CLIP
@@ -240,14 +240,15 @@ def test_a_saved_model_of_an_archive(saved_model, tmp_path):
     archive = packed(saved_model / "saved_model", tmp_path / "use.tar.gz", None)
     out = exported(tmp_path, "saved_model", {"dimension": 8}, {"use.tar.gz": archive})
     script = (
-        "import sys, numpy; from aisle.representations.encoders.text.use import UniversalSentenceEncoder; "
-        "numpy.save(sys.argv[2], UniversalSentenceEncoder(sys.argv[1]).transform(sys.argv[3:]))"
+        "import sys, numpy; from aisle.representations.encoders.text.use import UniversalSentenceEncoder\n"
+        "first, second = map(UniversalSentenceEncoder, sys.argv[2:4])\n"
+        "texts = sys.argv[4:]\n"
+        "rows = [first.transform(texts), second.transform(texts), second.transform(texts[::-1])]\n"
+        "numpy.save(sys.argv[1], rows)"
     )
-    rows = []
-    for folder, texts in ((saved_model, TEXTS), (out, TEXTS), (out, TEXTS[::-1])):
-        command = [sys.executable, "-c", script, str(folder), str(tmp_path / "rows.npy"), *texts]
-        subprocess.run(command, cwd=REPO, capture_output=True, check=True)
-        rows.append(np.load(tmp_path / "rows.npy"))
+    command = [sys.executable, "-c", script, str(tmp_path / "rows.npy"), str(saved_model), str(out), *TEXTS]
+    subprocess.run(command, cwd=REPO, capture_output=True, check=True)
+    rows = np.load(tmp_path / "rows.npy")
     assert rows[0].shape == (3, 8) and len({row.tobytes() for row in rows[0]}) == 3
     np.testing.assert_array_equal(rows[0], rows[1])
     np.testing.assert_array_equal(rows[1], rows[2][::-1])
