@@ -30,6 +30,7 @@ def _providers() -> dict[str, list[Distribution]]:
     return providers
 
 
+@cache
 def libraries(module: str) -> dict[str, str]:
     """Return the installed libraries that a module's code imports, and their versions."""
     return _versions(Sources(ROOT).libraries(module))
