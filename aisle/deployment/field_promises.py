@@ -162,11 +162,14 @@ def promises(predictor: Predictor, inputs: Inputs, folds: pd.DataFrame) -> dict[
     dict
         Fields, joined by `packaging.FIELDS`, to a promise of their own, at the decision's target error and
         confidence: threshold and guaranteed_bound (None if no product may be decided), guaranteed_coverage,
-        calibrated_on. Sets of which too few products have all fields are left out; empty if the models
-        are not fitted anew.
+        calibrated_on. Sets of which too few products have all fields are left out; empty if there are too
+        few at all, or the models are not fitted anew.
     """
     decision = predictor.package.decision
     if not decision or not can_be_fitted(predictor.models):
+        return {}
+    goal = decision["target_error"], decision["confidence"]
+    if folds.loc[folds["category"].notna(), "group"].nunique() < selective.needed(*goal):
         return {}
     there = predictor.presence(inputs)
     sets = [each for size in range(1, len(there) + 1) for each in combinations(there, size)]
@@ -180,7 +183,6 @@ def promises(predictor: Predictor, inputs: Inputs, folds: pd.DataFrame) -> dict[
         parts[each].append(table[has])
     group = folds.set_index(tables.KEY)["group"]
     result = {}
-    goal = decision["target_error"], decision["confidence"]
     for each, found in parts.items():
         evidence = selective.one_of_each(pd.concat(found), group)
         sure, wrong = evidence["confidence"].to_numpy(), evidence["wrong"].to_numpy(bool)

@@ -15,6 +15,7 @@ from aisle.evaluation import selective
 from aisle.evaluation.calibration import scale
 from aisle.models.fusion_networks.networks import DenseFusion
 from aisle.pipeline import tables
+from aisle.representations import recipes
 
 DECISION = {"temperature": 0.8, "threshold": 0.7, "threshold_out_of_fold": 0.6, "guaranteed_bound": 0.19}
 DECISION |= {"target_error": 0.2, "confidence": 0.8}
@@ -90,6 +91,43 @@ def test_a_masked_field_is_not_there(built, package, inputs):
     assert available.all() and used["text"].all() and not used["image"].any()
     none = field_promises.Masked(inputs, [], rows, made)
     assert not predictor.probabilities("late_fusion", none)[1].any()
+
+
+class Recorded:
+    """Inputs that say what they are asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __len__(self):
+        """Return 4."""
+        return 4
+
+    def vectors(self, recipe, folder):
+        self.asked.append(recipe.fields or recipe.modality)
+        return np.arange(8.0).reshape(4, 2)
+
+
+def test_an_encoder_reads_the_fields_that_there_are_once():
+    def recipe(modality, *fields):
+        facts = {"encoder": "e", "weights": "none", "learned": False, "form": "raw"}
+        return recipes.VectorRecipe(modality=modality, fields=list(fields), **facts)
+
+    inputs, made = Recorded(), {}
+    text, picture = recipe("text", "title", "description"), recipe("image")
+    for rows in ([0, 2], [3]):
+        masked = field_promises.Masked(inputs, ["title", "specifications"], np.array(rows), made)
+        np.testing.assert_array_equal(masked.vectors(text, None), np.arange(8.0).reshape(4, 2)[rows])
+        assert np.isnan(masked.vectors(picture, None)).all()
+        assert np.isnan(masked.vectors(recipe("text", "description"), None)).all()
+    assert inputs.asked == [["title"], "image", ["description"]]
+
+
+def test_too_few_products_for_any_promise_cost_no_fit(package, inputs, folds, monkeypatch):
+    predictor = Predictor(package("text_baseline"))
+    few = folds.assign(category=folds["category"].where(np.arange(len(folds)) < NEEDED - 1, None))
+    monkeypatch.setattr(field_promises, "fitted", None)
+    assert field_promises.promises(predictor, inputs, few) == {}
 
 
 def test_what_takes_minutes_or_has_seen_the_labels_is_not_fitted_anew(package, inputs, folds):
