@@ -55,6 +55,8 @@ def judge(
 ) -> dict[str, float]:
     """Return accuracy, share decided without a person, and error among these, with `_low` and `_high`.
 
+    Where none is decided there is no error, and that is not 0.
+
     Parameters
     ----------
     predicted
@@ -69,7 +71,7 @@ def judge(
     right = predicted["predicted_category"].to_numpy() == category.to_numpy()
     auto = ~predicted["send_to_person"].to_numpy(bool)
     columns = {"rows": np.ones(len(right)), "right": right, "auto": auto, "missed": auto & ~right}
-    return bootstrap.scores_of_sums(
+    figures = bootstrap.scores_of_sums(
         columns,
         lambda sums: {
             "external_accuracy": sums["right"] / sums["rows"],
@@ -79,6 +81,7 @@ def judge(
         group,
         params,
     )
+    return figures if auto.any() else {name: each for name, each in figures.items() if "error" not in name}
 
 
 def main() -> None:
@@ -112,6 +115,9 @@ def main() -> None:
     results = args.results / args.workspace.resolve().name
     atomic.write_text(results / "external.json", json.dumps(found, indent=2) + "\n")
     metrics = tables.read_json(results / "metrics.json")
+    metrics["headline"] = {
+        key: value for key, value in metrics["headline"].items() if not key.startswith("external_")
+    }
     metrics["headline"] |= {key: value for key, value in found.items() if key.startswith("external_")}
     atomic.write_text(results / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     print(json.dumps(found, indent=2))

@@ -4,13 +4,14 @@ A promise is made on products as the catalogue has them, and says nothing of one
 alone. So fields are masked: the package's models are fitted anew on the training part of each fold, with all
 that its products have, and predict its test part as if its products had certain fields and no others. On
 these predictions the promise of that set is made (`aisle.evaluation.selective`), of one product of each
-near-duplicate group.
+near-duplicate group; it is raised for the package, whose models learn from more, as any promise is.
 
 Not everything is fitted anew: not the few weights of a fusion, nor the temperature, nor a neural network,
 which would take minutes. With a network, or an encoder that has learned from the catalogue, nothing is
 promised of masked products, and they go to a person.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -19,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
 from sklearn.base import clone
 
 from aisle.deployment import packaging
@@ -27,15 +27,14 @@ from aisle.deployment.predictor import Inputs, Predictor
 from aisle.deployment.stored_products import StoredInputs
 from aisle.evaluation import selective
 from aisle.evaluation.calibration import scale
+from aisle.models import cross_fitting
 from aisle.models.model_folder import SavedModel
-from aisle.models.predictions_table import repeats
+from aisle.models.predictions_table import TEST, repeats
 from aisle.pipeline import tables
 from aisle.representations import recipes
 
 NETWORKS = ("aisle.models.heads.", "aisle.models.fusion_networks.")
 """Modules of estimators that are not fitted anew."""
-LEAST = 1e-12
-"""Least probability whose log-odds are taken."""
 
 
 class Masked:
@@ -123,8 +122,8 @@ def fitted(predictor: Predictor, inputs: Inputs, y: np.ndarray, learn: np.ndarra
 
 def masked_predictions(
     predictor: Predictor, inputs: Inputs, folds: pd.DataFrame, sets: Iterable[tuple[str, ...]]
-) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield for each fold and set of fields: the set, the fold's products, their probabilities, availability.
+) -> Iterator[tuple[tuple[str, ...], bool, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield what models that have not learned from products say of them, by set of fields.
 
     Parameters
     ----------
@@ -132,17 +131,29 @@ def masked_predictions(
         See `promises`.
     sets
         Of fields.
+
+    Yields
+    ------
+    tuple
+        The set; whether the models learned from all other folds, not from one fewer; the products, by their
+        places; their probabilities; whether the models had input.
     """
-    fold, y = folds[repeats(folds)[0]].to_numpy(), folds["category"].to_numpy(object)
-    known, made = folds["category"].notna().to_numpy(), dict[str, np.ndarray]()
-    for number in np.unique(fold[known]):
-        of_fold = fitted(predictor, inputs, y, known & (fold != number))
-        rows = np.flatnonzero(known & (fold == number))
-        for each in sets:
-            values, available, _ = of_fold.probabilities(
-                predictor.package.model, Masked(inputs, each, rows, made)
-            )
-            yield each, rows, values, available
+    y, known = folds["category"].to_numpy(object), np.flatnonzero(folds["category"].notna())
+    made: dict[str, np.ndarray] = {}
+    columns = ["product_id", "category", "split", repeats(folds)[0]]
+    for fit in cross_fitting.plan(folds.iloc[known][columns]):
+        targets = [(where, mask) for where, mask in fit.targets if where[0] == "cv"]
+        if not targets:
+            continue
+        learn = np.zeros(len(folds), bool)
+        learn[known[fit.train]] = True
+        models = fitted(predictor, inputs, y, learn)
+        for (*_, inner), mask in targets:
+            rows = known[mask]
+            for each in sets:
+                masked = Masked(inputs, each, rows, made)
+                values, available, _ = models.probabilities(predictor.package.model, masked)
+                yield each, inner == TEST, rows, values, available
 
 
 def promises(predictor: Predictor, inputs: Inputs, folds: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -174,39 +185,34 @@ def promises(predictor: Predictor, inputs: Inputs, folds: pd.DataFrame) -> dict[
     there = predictor.presence(inputs)
     sets = [each for size in range(1, len(there) + 1) for each in combinations(there, size)]
     names, y = np.array(predictor.package.categories), folds["category"].to_numpy(object)
-    parts: dict[tuple[str, ...], list[pd.DataFrame]] = {each: [] for each in sets}
-    for each, rows, values, available in masked_predictions(predictor, inputs, folds, sets):
+    parts: dict[tuple[tuple[str, ...], bool], list[pd.DataFrame]] = defaultdict(list)
+    for each, all_others, rows, values, available in masked_predictions(predictor, inputs, folds, sets):
         scaled = scale(values, decision["temperature"])
         table = pd.DataFrame({tables.KEY: folds[tables.KEY].iloc[rows], "confidence": scaled.max(axis=1)})
         table["wrong"] = names[scaled.argmax(axis=1)] != y[rows]
         has = np.logical_and.reduce([available, *(there[field][rows] for field in each)])
-        parts[each].append(table[has])
+        parts[each, all_others].append(table[has])
     group = folds.set_index(tables.KEY)["group"]
     result = {}
-    for each, found in parts.items():
-        evidence = selective.one_of_each(pd.concat(found), group)
-        sure, wrong = evidence["confidence"].to_numpy(), evidence["wrong"].to_numpy(bool)
-        if len(evidence) >= selective.needed(*goal):
-            promise = selective.promise(sure, wrong, *goal)
-            result[packaging.FIELDS.join(each)] = entry(promise, decision)
+    for each in sets:
+        fewer, more = (
+            selective.one_of_each(pd.concat(parts[each, all_others]), group) for all_others in (False, True)
+        )
+        if len(more) >= selective.needed(*goal):
+            sure = more["confidence"].to_numpy()
+            promise = selective.promise(sure, more["wrong"].to_numpy(bool), *goal)
+            threshold = selective.matched(promise.threshold, fewer["confidence"].to_numpy(), sure)
+            result[packaging.FIELDS.join(each)] = entry(promise, threshold)
     return result
 
 
-def entry(promise: selective.Promise, decision: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a set's promise, its threshold raised as much as that of the whole package.
-
-    In log-odds: the models that are packaged learn from all products, and are surer (`selective.matched`).
-    """
-    threshold = None
-    if promise.accepted:
-        pair = np.array([decision["threshold"], decision["threshold_out_of_fold"]], float)
-        higher, lower = logit(np.clip(pair, LEAST, 1 - LEAST)) if decision["threshold"] else (0.0, 0.0)
-        threshold = float(expit(logit(np.clip(promise.threshold, LEAST, 1 - LEAST)) + higher - lower))
-        threshold = max(threshold, promise.threshold)
+def entry(promise: selective.Promise, threshold: float) -> dict[str, Any]:
+    """Return what is kept of a set's promise and its matched threshold: no promise where that is infinite."""
+    decides = np.isfinite(threshold)
     return {
-        "threshold": threshold,
-        "guaranteed_coverage": promise.coverage,
-        "guaranteed_bound": promise.bound if promise.accepted else None,
+        "threshold": threshold if decides else None,
+        "guaranteed_coverage": promise.coverage if decides else 0.0,
+        "guaranteed_bound": promise.bound if decides else None,
         "calibrated_on": promise.calibrated_on,
     }
 

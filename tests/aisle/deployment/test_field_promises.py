@@ -1,11 +1,11 @@
 """deployment/field_promises.py: what is promised of products that have certain fields alone."""
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit, logit
 from sklearn.base import clone
 
 from aisle.deployment import field_promises, packaging
@@ -57,19 +57,24 @@ def test_a_set_has_the_promise_of_models_that_learned_from_other_folds(package, 
         np.array(inputs.texts(fields, "clean"), object) for fields in (["title", "description"], ["title"])
     )
     y, fold = folds["category"].to_numpy(str), folds["cv_0"].to_numpy()
-    values = np.empty((len(y), len(model.categories)))
-    for number in np.unique(fold):
-        learn = fold != number
-        fitted = clone(model.estimator).fit(whole[learn], y[learn])
-        values[~learn] = fitted.predict_proba(title[~learn])
-    scaled = scale(values, 0.8)
-    table = folds[["product_id"]].assign(sure=scaled.max(axis=1))
-    table["wrong"] = np.array(model.categories)[scaled.argmax(axis=1)] != y
-    rows = selective.one_of_each(table, folds.set_index("product_id")["group"])
+    group = folds.set_index("product_id")["group"]
+
+    def said(left_out, rows):
+        learn = ~np.isin(fold, left_out)
+        values = clone(model.estimator).fit(whole[learn], y[learn]).predict_proba(title[rows])
+        scaled = scale(values, 0.8)
+        table = folds.loc[rows, ["product_id"]].assign(sure=scaled.max(axis=1))
+        return table.assign(wrong=np.array(model.categories)[scaled.argmax(axis=1)] != y[rows])
+
+    numbers = np.unique(fold)
+    rows = selective.one_of_each(pd.concat([said([f], fold == f) for f in numbers]), group)
+    inner = [said([f, g], fold == g) for f in numbers for g in numbers if f != g]
+    fewer = selective.one_of_each(pd.concat(inner), group)
     expected = selective.promise(rows["sure"].to_numpy(), rows["wrong"].to_numpy(), 0.2, 0.8)
     assert expected.accepted
     told = found["title"]
-    assert told["threshold"] == pytest.approx(expit(logit(expected.threshold) + logit(0.7) - logit(0.6)))
+    matched = selective.matched(expected.threshold, fewer["sure"].to_numpy(), rows["sure"].to_numpy())
+    assert told["threshold"] == pytest.approx(matched) and matched >= expected.threshold
     assert (told["calibrated_on"], told["guaranteed_bound"]) == (len(rows), expected.bound)
     assert told["guaranteed_coverage"] == expected.coverage
 
@@ -162,10 +167,23 @@ def test_a_product_is_decided_by_the_threshold_of_what_it_has(built, package, in
     assert list(predictor.thresholds(there)) == expected
 
 
+def test_a_set_is_matched_where_nothing_is_promised_of_the_whole(package, inputs, folds):
+    """The promise of one set may be all that there is; it is raised as any is."""
+    predictor = Predictor(package("text_baseline"))
+    found = field_promises.promises(predictor, inputs, folds)
+    none = {"threshold": None, "threshold_out_of_fold": None, "guaranteed_bound": None}
+    predictor.package = replace(predictor.package, decision=DECISION | none)
+    assert field_promises.promises(predictor, inputs, folds) == found
+    unmatched = mock.patch.object(selective, "matched", lambda threshold, fewer, more: threshold)
+    with unmatched:
+        other = field_promises.promises(predictor, inputs, folds)
+    assert any(other[each]["threshold"] != found[each]["threshold"] for each in found)
+
+
 def test_a_set_of_which_nothing_can_be_promised_goes_to_a_person(package):
     predictor = Predictor(package("text_baseline"))
     none = selective.Promise.none(100, NEEDED)
-    entry = field_promises.entry(none, DECISION)
+    entry = field_promises.entry(none, np.inf)
     assert (entry["threshold"], entry["guaranteed_bound"], entry["guaranteed_coverage"]) == (None, None, 0)
     decision = DECISION | {"by_fields": {"title": entry}}
     predictor.package = replace(predictor.package, decision=decision)
