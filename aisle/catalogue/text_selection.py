@@ -8,10 +8,22 @@ from aisle.pipeline.errors import AisleError
 
 FIELDS = ("title", "description", "specifications")
 FORMS = ("raw", "clean", "tokens", "lemmas", "stems")
+SEPARATOR = "\x1f"
+"""Between the fields of `apart`. No form of a text has it, and to a bag of words it is a space."""
 
 
 def compose(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:
     """Return one text per row of data/text.parquet: the named fields in the named form, joined."""
+    return together(apart(table, fields, form))
+
+
+def together(texts: Iterable[str]) -> list[str]:
+    """Return texts of `apart` with a space between the fields that are there."""
+    return [" ".join(filter(None, text.split(SEPARATOR))) for text in texts]
+
+
+def apart(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:
+    """Return the same texts with every field in its place between separators; "" where all are empty."""
     names = [f"{field}_{form}" for field in fields]
     if unknown := [name for name in names if name not in table]:
         raise AisleError(
@@ -19,4 +31,4 @@ def compose(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:
             f"data/text.parquet has no {', '.join(unknown)}"
         )
     columns = [table[name] for name in names]
-    return [" ".join(filter(None, row)) for row in zip(*columns, strict=True)]
+    return [SEPARATOR.join(row) if any(row) else "" for row in zip(*columns, strict=True)]

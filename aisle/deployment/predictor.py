@@ -43,7 +43,7 @@ class Inputs(Protocol):
         """Return how many products there are, n."""
 
     def texts(self, fields: list[str], form: str) -> list[str]:
-        """Return n texts, "" where a product has none."""
+        """Return n texts, their fields apart (`text_selection.apart`); "" where a product has none."""
 
     def vectors(self, recipe: recipes.VectorRecipe, folder: Path | None) -> np.ndarray:
         """Return float32 (n, dimension), NaN where a product has no input.
@@ -128,12 +128,12 @@ class RawProducts:
         return len(self._table)
 
     def texts(self, fields: list[str], form: str) -> list[str]:
-        """Return the named fields in one form, joined, as of data/text.parquet."""
+        """Return the named fields in one form, apart, as of data/text.parquet."""
         names = [f"{field}_{form}" for field in fields]
         for field, name in zip(fields, names, strict=True):
             if name not in self._forms and field in text_selection.FIELDS:
                 self._forms[name] = self._form(self._raw(field), form)
-        return text_selection.compose(
+        return text_selection.apart(
             pd.DataFrame({name: self._forms.get(name) for name in names}), fields, form
         )
 
@@ -169,7 +169,8 @@ class RawProducts:
             self._encoders[key] = encoder(recipe, folder)
         if key not in self._vectors:
             text = recipe.modality == "text"
-            items = self.texts(recipe.fields, recipe.form) if text else self.pictures()
+            fields = recipe.fields, recipe.form
+            items = text_selection.together(self.texts(*fields)) if text else self.pictures()
             self._vectors[key] = encode(self._encoders[key], recipe, items)
         return self._vectors[key]
 

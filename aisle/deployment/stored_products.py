@@ -35,7 +35,7 @@ class StoredInputs:
 
     def texts(self, fields: list[str], form: str) -> list[str]:
         """Return the texts of data/text.parquet."""
-        return text_selection.compose(self._texts, fields, form)
+        return text_selection.apart(self._texts, fields, form)
 
     def vectors(self, recipe: recipes.VectorRecipe, folder: Path | None) -> np.ndarray:
         """Return the vectors of the feature file that was made so.
@@ -51,7 +51,8 @@ class StoredInputs:
                 return found.vectors[order.to_numpy()]
         encoder = predictor.encoder(recipe, folder)
         if recipe.modality == "text":
-            return predictor.encode(encoder, recipe, self.texts(recipe.fields, recipe.form))
+            texts = text_selection.together(self.texts(recipe.fields, recipe.form))
+            return predictor.encode(encoder, recipe, texts)
         pictures = tables.read(self._pictures, [tables.KEY, "picture"])
         return predictor.encode(encoder, recipe, picture_rows.readable(pictures, self.product_ids))
 

@@ -23,6 +23,7 @@ TRUSTED: dict[str, tuple[str, ...]] = {
     "aisle.models.classifiers.feature_linear": ("Components",),
     "aisle.models.classifiers.feature_svm": ("signed_root",),
     "aisle.models.decision_fusion": ("LogMean", "Stack", "Vote"),
+    "aisle.models.field_dropout": ("FieldDropout",),
     "aisle.models.fusion_networks.networks": ("AttentionFusion", "DenseFusion", "Parts"),
     "aisle.models.heads.keras_trainer": ("Training",),
     "aisle.models.heads.mlp": ("DenseHead",),

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -30,15 +31,26 @@ class Platt(ClassifierMixin, BaseEstimator):
     def __init__(self, machine: BaseEstimator) -> None:
         self.machine = machine
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "Platt":
-        """Fit the machine and the sigmoids."""
+    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> "Platt":
+        """Fit the machine and the sigmoids.
+
+        Parameters
+        ----------
+        X, y
+            n rows and their categories.
+        groups
+            Of rows that must not be apart, such as copies of a product, (n,).
+        """
         X, y = validate_data(self, X, y, accept_sparse=True)
         check_classification_targets(y)
-        folds: Any = min(FOLDS, int(np.unique(y, return_counts=True)[1].min()))
+        own = np.arange(len(y)) if groups is None else np.unique(groups, return_index=True)[1]
+        folds: Any = min(FOLDS, int(np.unique(y[own], return_counts=True)[1].min()))
         machine = self.machine
         if folds == 1:
             every = np.arange(len(y))
             machine, folds = FrozenEstimator(clone(machine).fit(X, y)), [(every, every)]
+        elif groups is not None:
+            folds = list(StratifiedGroupKFold(folds).split(X, y, groups))
         self.calibrated_ = CalibratedClassifierCV(machine, cv=folds, ensemble=False).fit(X, y)
         self.classes_ = self.calibrated_.classes_
         return self

@@ -98,7 +98,7 @@ def test_the_texts_recipe_makes_the_models_input(built):
     texts = tables.read(built.root / "data/text.parquet")
     params = classifiers.ClassifierParams(**built.params["classifiers"]["text_baseline"])
     inputs = classifiers.create(params).read(built.root / "data/text.parquet")
-    assert list(inputs.X) == text_selection.compose(texts, recipe.fields, recipe.form)
+    assert list(inputs.X) == text_selection.apart(texts, recipe.fields, recipe.form)
 
 
 MADE_WITH = {"classifiers": {"title": "Title"}}

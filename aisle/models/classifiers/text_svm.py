@@ -1,7 +1,6 @@
 """TF-IDF + linear support vector machine on text."""
 
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from aisle.models.classifiers import text_linear
@@ -22,9 +21,6 @@ class Classifier(text_linear.Classifier):
     ['Cups']
     """
 
-    def estimator(self) -> BaseEstimator:
-        """Return the unfitted pipeline."""
-        return make_pipeline(
-            self.terms(),
-            Platt(LinearSVC(C=self.C, random_state=0)),
-        )
+    def classifier(self) -> BaseEstimator:
+        """Return the unfitted last step."""
+        return Platt(LinearSVC(C=self.C, random_state=0))

@@ -1,7 +1,6 @@
 """TF-IDF + logistic regression at each node of the tree of categories."""
 
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import make_pipeline
 
 from aisle.models.classifiers import text_linear
 from aisle.models.local_classifiers import LocalPerParent
@@ -23,7 +22,6 @@ class Classifier(text_linear.Classifier):
     ['Kitchen >> Cups']
     """
 
-    def estimator(self) -> BaseEstimator:
-        """Return the unfitted pipeline."""
-        encoder, classifier = (step for _, step in super().estimator().steps)
-        return make_pipeline(encoder, LocalPerParent(classifier))
+    def classifier(self) -> BaseEstimator:
+        """Return the unfitted last step."""
+        return LocalPerParent(super().classifier())

@@ -4,6 +4,7 @@ Not among them, with the reason:
 
 - encoders of texts and of pictures (aisle/representations/encoders): they take texts and pictures, not
   arrays of numbers, which nearly all checks feed. What concerns parameters is checked here.
+- `FieldDropout`: it takes texts; what it adds to scikit-learn's `Pipeline` is in test_field_dropout.py.
 - `FusionNetwork`: its columns are two parts whose widths are a parameter, so it refuses others.
 - `ZeroShot`: it learns nothing from X and y; its categories are those of its prompts.
 """

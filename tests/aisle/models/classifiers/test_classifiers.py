@@ -88,7 +88,7 @@ def test_texts_are_read_in_order_and_a_product_without_a_word_has_none(tmp_path,
     tables.write(table, tmp_path / "text.parquet", "tiny")
     inputs = model(classifier, **TEXT).read(tmp_path / "text.parquet")
     assert inputs.product_ids == list("cab")
-    assert list(inputs.X) == ["mug red", "", "blue"]
+    assert list(inputs.X) == ["mug\x1fred", "", "\x1fblue"]
     assert list(inputs.available) == [True, False, True] and inputs.available.dtype == bool
     assert (inputs.catalogue, inputs.weights) == ("tiny", "none")
     assert inputs.recipe == recipes.TextRecipe(**TEXT)
