@@ -21,7 +21,7 @@ def main() -> None:
         "encoders.image": load_params(args.params, "encoders.image", dict[str, Any]),
         "feature_sets": load_params(args.params, "feature_sets", dict[str, Any]),
         "fine_tunes": load_params(args.params, "fine_tunes", dict[str, Any]),
-        "fusion_networks": load_params(args.params, "fusion_networks", dict[str, Any]),
+        "fusion_networks.names": load_params(args.params, "fusion_networks.names", dict[str, str]),
         "fusions": load_params(args.params, "fusions", dict[str, Any]),
         "seeds": load_params(args.params, "seeds", list[int]),
         "transfer": load_params(args.params, "transfer", dict[str, Any]),

@@ -27,9 +27,11 @@ def main() -> None:
     )
     parser.add_argument("--network", required=True, help="entry of params.yaml: fusion_networks.networks")
     args = parser.parse_args()
+    title = load_params(args.params, f"fusion_networks.names.{args.network}", str)
     params = load_params(args.params, f"fusion_networks.networks.{args.network}", NetworkParams)
     inputs, folds = read_features(args.features), tables.read(args.folds)
-    planned = tasks(args.network, params, inputs.parts, load_params(args.params, "seeds", list[int]))
+    seeds = load_params(args.params, "seeds", list[int])
+    planned = tasks(args.network, title, params, inputs.parts, seeds)
     fit_all.train_all(planned, inputs, folds, args.predictions, args.models, args.histories)
 
 

@@ -306,7 +306,7 @@ def small_params() -> dict[str, Any]:
     for fusion in params["fusions"].values():
         fusion["models"] = list(kept)
     # neural models have tests of their own
-    params["transfer"]["backbones"], params["fusion_networks"]["names"], params["fine_tunes"] = [], [], {}
+    params["transfer"]["backbones"], params["fusion_networks"]["names"], params["fine_tunes"] = [], {}, {}
     params["leakage"]["models"] = list(kept)
     # with all words of the descriptions no product is wrong, and there is nothing to compare
     params["classifiers"]["text_baseline"]["options"]["min_df"] = 7

@@ -112,7 +112,7 @@ OWN = ("catalogue", "ingest", "text", "images", "folds", "exploration", "thumbna
 encoders and weights, their names and addresses, are the user's: of docs/studies/ or of `--mapping`."""
 MARK = ".aisle-catalogue"
 """File in a workspace: digest of the path of the catalogue that it is of."""
-WHOLE = ("catalogue", "columns", "category", "files", "known_errors")
+WHOLE = ("catalogue", "columns", "category", "files", "known_errors", "names")
 """Mappings of params.yaml that a catalogue replaces, for one with another's keys would be neither."""
 
 

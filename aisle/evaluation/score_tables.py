@@ -26,6 +26,7 @@ from aisle.evaluation.path_scores import PathLevels, path_levels
 from aisle.models import predictions_table
 from aisle.models.predictions_table import probabilities
 from aisle.pipeline import tables
+from aisle.pipeline.cores import in_processes
 from aisle.pipeline.errors import AisleError, some
 from aisle.pretrained.status import ABSENT, kind
 
@@ -170,7 +171,8 @@ def score_models(
     params
         Section `evaluation`.
     """
-    scores = {name: model_scores.score(model, folds, levels, params) for name, model in models.items()}
+    each = in_processes(lambda name: model_scores.score(models[name], folds, levels, params), models)
+    scores = dict(zip(models, each, strict=True))
     for name, extra in model_scores.missing_scores(models).items():
         scores[name] |= extra
     single = comparison.best(scores, comparison.single_modality(models))
@@ -204,12 +206,16 @@ def score_tables(
     """
     group = folds.set_index("product_id")["group"]
     parts: dict[str, list[pd.DataFrame]] = {}
-    for name, model in models.items():
-        of_model = {
+
+    def of_model(name: str) -> dict[str, pd.DataFrame]:
+        model = models[name]
+        return {
             "per_class": class_table(name, model, group, params),
             **cv_tables(name, model, group, params),
         }
-        for table, rows in of_model.items():
+
+    for found in in_processes(of_model, models):
+        for table, rows in found.items():
             parts.setdefault(table, []).append(rows)
     best = comparison.best(scores) or params.baseline
     summaries = {

@@ -101,7 +101,7 @@ def make(sections: dict[str, Any]) -> Listing:
     ----------
     sections
         Sections of params.yaml by name: classifiers, zero_shot, fusions, fine_tunes, transfer,
-        fusion_networks, seeds, encoders.image, feature_sets.
+        fusion_networks.names, seeds, encoders.image, feature_sets.
 
     Raises
     ------
@@ -138,12 +138,9 @@ def make(sections: dict[str, Any]) -> Listing:
         for backbone in sections["transfer"]["backbones"]
         for head, entry in sections["transfer"]["heads"].items()
     ]
-    networks = sections["fusion_networks"]
     models += [
-        ListedModel(
-            name, networks["networks"][name]["title"], f"train_network@{name}", f"networks/{name}", seeds
-        )
-        for name in networks["names"]
+        ListedModel(name, title, f"train_network@{name}", f"networks/{name}", seeds)
+        for name, title in sections["fusion_networks.names"].items()
     ]
     names = [model.name for model in models]
     if twice := sorted({name for name in names if names.count(name) > 1}):

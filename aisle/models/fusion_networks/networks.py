@@ -30,7 +30,6 @@ SHARED = ("training", "dropout", "n_components", "picture_scaling", "modality_dr
 class NetworkParams(Section):
     """Section `fusion_networks.networks.<name>`; see `DenseFusion` and, for `units`, `AttentionFusion`."""
 
-    title: str
     kind: Literal["dense", "attention"]
     layers: tuple[PositiveInt, ...] = ()
     units: PositiveInt | None = None

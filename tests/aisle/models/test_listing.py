@@ -24,11 +24,7 @@ SECTIONS = {
         "backbones": ["net_avg"],
         "heads": {"dense": {"title": "dense head"}, "deep": {"title": "deep head"}},
     },
-    "fusion_networks": {
-        "names": ["attention"],
-        "input": "features/fused/both.parquet",
-        "networks": {"attention": {"title": "Attention"}, "unused": {"title": "Unused"}},
-    },
+    "fusion_networks.names": {"attention": "Attention"},
     "seeds": [3, 5],
     "encoders.image": {
         "pixels": {"encoder": "descriptors", "weights": NONE},
@@ -102,7 +98,7 @@ def test_feature_sets_by_pretrained_encoder(listed):
 
 
 def test_what_is_not_wanted_is_not_listed(sections):
-    sections["fusion_networks"]["names"] = []
+    sections["fusion_networks.names"] = {}
     sections["transfer"]["backbones"] = []
     assert [model.name for model in listing.make(sections).models] == list(STEMS)[:6]
 

@@ -171,7 +171,6 @@ def test_estimators_can_be_cloned():
 
 def test_params_name_the_network():
     given = {
-        "title": "t",
         "dropout": 0.5,
         "n_components": 8,
         "picture_scaling": "root",
