@@ -4,12 +4,13 @@ Inputs: data/products.parquet (descriptions, or titles where there is none); dat
 hashes).
 Outputs: data/folds.parquet, one row per product: group, split, cv_<repeat>; data/near_duplicates.csv, one row
 per pair of near-duplicates and kind: product_id_left, product_id_right, kind (text or picture), value (cosine
-or bits); metrics/folds.json, group statistics. A text that many products share is told on stderr.
+or bits); metrics/folds.json, group statistics. A text that many products share, and a group that has chained to a
+large part of the catalogue, with the links that hold it, are told on stderr.
 """
 
 import sys
 
-from aisle.catalogue.folds_table import make_folds, warning
+from aisle.catalogue.folds_table import make_folds, warnings
 from aisle.catalogue.splits import FoldsParams
 from aisle.pipeline import cli, tables
 from aisle.pipeline.params import load_params
@@ -34,7 +35,7 @@ def main() -> None:
     tables.write(folds, args.output, label)
     tables.write_csv(pairs, args.pairs, label)
     tables.write_metrics(statistics, args.metrics, label)
-    if told := warning(statistics):
+    for told in warnings(folds, pairs, statistics, params):
         print(f"warning: {told}", file=sys.stderr)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle.catalogue import near_duplicates, picture_rows, splits
+from aisle.catalogue import chained_groups, near_duplicates, picture_rows, splits
 from aisle.catalogue.labelled import UNLABELLED
 from aisle.catalogue.markup import strip_html
 from aisle.catalogue.scripts import apart
@@ -51,6 +51,7 @@ def make_folds(
     texts, shared = compared(products, params.shared_text)
     text = near_duplicates.text_pairs(texts, params.text_similarity)
     picture = near_duplicates.picture_pairs(images["phash"], params.picture_distance)
+    unlisted = sum(each.attrs.get(near_duplicates.UNLISTED, 0) for each in (text, picture))
     picture = near_duplicates.of_products(picture, pd.Index(ids).get_indexer(images[tables.KEY]))
     group = near_duplicates.groups(len(products), text, picture)
     if tree:
@@ -69,7 +70,9 @@ def make_folds(
         _named(text, ids, "text", "similarity"),
         _named(picture, ids, "picture", "distance"),
     ]
-    return folds, pd.concat(named, ignore_index=True), splits.counts(folds, text, picture) | shared
+    listed = pd.concat(named, ignore_index=True)
+    listed.attrs[near_duplicates.UNLISTED] = unlisted
+    return folds, listed, splits.counts(folds, text, picture) | shared
 
 
 def compared(products: pd.DataFrame, share: float) -> tuple[pd.Series, dict[str, int]]:
@@ -103,6 +106,19 @@ def warning(statistics: dict[str, Any]) -> str | None:
         f"template ({statistics['shared_text_only']:,} have no other): near-duplicates are looked for "
         "without them (folds.shared_text)"
     )
+
+
+def warnings(
+    folds: pd.DataFrame, pairs: pd.DataFrame, statistics: dict[str, Any], params: splits.FoldsParams
+) -> list[str]:
+    """Return in words what people should know of the near-duplicates that `make_folds` has found."""
+    found = [told] if (told := warning(statistics)) else []
+    if unlisted := pairs.attrs.get(near_duplicates.UNLISTED):
+        found.append(
+            f"{unlisted:,} pairs of products with the very same text or picture are not listed: each such "
+            "product is paired with the first of them"
+        )
+    return found + chained_groups.told(folds, pairs, params)
 
 
 def _named(pairs: pd.DataFrame, ids: pd.Series, kind: str, value: str) -> pd.DataFrame:
