@@ -9,6 +9,11 @@ has learned from, or those named title, description, specifications and image (o
 
   python -m aisle.predict --model champion --input products.csv --output predictions.csv
 
+Very many, from Parquet shards of a folder or an object store, into a folder of as many (docs/scale.md); a run
+that was killed goes on with those that are missing:
+
+  python -m aisle.predict --model champion --input 'shards/*.parquet' --output predictions
+
 Each gets a category with its probability, the three most probable ones, and whether to send it to a person:
 the probability is below the threshold above which the share of wrong decisions is bounded.
 A picture that cannot be read costs a warning, and the product is predicted from its text.
@@ -21,10 +26,12 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from aisle.deployment import packaging
 from aisle.deployment.packaging import RAW
+from aisle.deployment.shards import is_pattern
 from aisle.pipeline import atomic, cli, escaping
 from aisle.pipeline.errors import AisleError, some
 from aisle.pipeline.params import check
@@ -55,7 +62,11 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--image", metavar="PATH", help="its picture: JPEG, PNG, GIF, WebP, BMP, TIFF or AVIF")
     many = result.add_argument_group("many products")
-    many.add_argument("--input", metavar="TABLE", help="products, one row each; see docs/catalogues.md")
+    many.add_argument(
+        "--input",
+        metavar="TABLE",
+        help="products, one row each (docs/catalogues.md); or shards: a name with wildcards, or an address",
+    )
     many.add_argument(
         "--columns",
         metavar="FIELD=COLUMN",
@@ -68,10 +79,23 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--quote", help='around its fields, "" for none (default: found out)')
     many.add_argument("--images", metavar="FOLDER", help="of the pictures (default: where the table is)")
     many.add_argument(
-        "--output", metavar="PATH", help="the input's columns, then the predictions': CSV, or .parquet"
+        "--output",
+        metavar="PATH",
+        help="the input's columns, then the predictions': CSV, or .parquet; of shards, a folder",
+    )
+    many.add_argument(
+        "--workers", type=int, metavar="N", help="processes for shards (default: as many as processors)"
     )
     result.add_argument("--json", action="store_true", help="print JSON, with every category's probability")
     return result
+
+
+def columns_said(args: argparse.Namespace) -> dict[str, str]:
+    """Return the column of each field that the command line names."""
+    said = dict(each.partition("=")[::2] for each in args.columns)
+    if wrong := [name for name, column in said.items() if name not in RAW or not column]:
+        raise AisleError(f"--columns must be FIELD=COLUMN, of the fields {some(RAW)}; see {some(wrong)}")
+    return said
 
 
 def read_products(args: argparse.Namespace, package: packaging.Package) -> tuple["pd.DataFrame", ...]:
@@ -97,9 +121,7 @@ def read_products(args: argparse.Namespace, package: packaging.Package) -> tuple
     from aisle.catalogue.source import read_source
     from aisle.deployment import product_table
 
-    said = dict(each.partition("=")[::2] for each in args.columns)
-    if wrong := [name for name, column in said.items() if name not in RAW or not column]:
-        raise AisleError(f"--columns must be FIELD=COLUMN, of the fields {some(RAW)}; see {some(wrong)}")
+    said = columns_said(args)
     options = {name: getattr(args, name) for name in ("encoding", "delimiter", "quote")}
     params = check({key: value for key, value in options.items() if value is not None}, FormatParams, "--")
     records = read_source(args.input, params)
@@ -186,6 +208,38 @@ def many(predictor: "Predictor", args: argparse.Namespace) -> None:
     print(f"{len(products)} products predicted, {waiting} of them to send to a person", file=sys.stderr)
 
 
+def shards(folder: Path, args: argparse.Namespace) -> None:
+    """Predict the products of shards, those that have no predictions yet."""
+    from hashlib import sha256
+
+    from aisle.deployment import manifest, shard_pool
+    from aisle.deployment.batch import Counts, Job
+    from aisle.deployment.shards import Results, find, system
+
+    package, said = packaging.read(folder), columns_said(args)
+    every = find(args.input)
+    files, path = system(args.input)
+    own = Path(path.partition("*")[0]).parent
+    with TemporaryDirectory(prefix="aisle-") as nowhere:
+        images = args.images or (own if "file" in files.protocol and own.is_dir() else nowhere)
+        if not Path(images).is_dir():
+            raise AisleError(f"--images must be a folder; {images} is not")
+        digest = sha256((folder / manifest.FILE).read_bytes()).hexdigest()
+        key = {"package": digest, "columns": said, "images": args.images or ""}
+        job = Job(str(folder), str(images), args.output, said, key)
+        results = Results(args.output, key)
+        missing = results.missing(every)
+        told = f"; {len(every) - len(missing)} are predicted already" if len(missing) < len(every) else ""
+        print(f"{args.input}: {len(every)} shards{told}; {package.title}", file=sys.stderr)
+        here = results.in_this_process or "memory" in files.protocol
+        total = shard_pool.predict_shards(job, missing, 1 if here else args.workers) if missing else Counts()
+    print(
+        f"{total.products} products predicted, {total.waiting} of them to send to a person, {total.warned} "
+        "with a warning",
+        file=sys.stderr,
+    )
+
+
 def one(predictor: "Predictor", args: argparse.Namespace) -> None:
     """Predict one product and print it."""
     import pandas as pd
@@ -241,9 +295,18 @@ def main() -> None:
         arguments.error("--output and --images go with --input")
     if not args.input and not any(each and each.strip() for each in single):
         arguments.error("--title, --description, --specifications or --image must not all be empty")
+    folder = packaging.find(args.model)
+    if args.input and is_pattern(args.input):
+        if not args.output or args.json or args.encoding or args.delimiter or args.quote is not None:
+            arguments.error("shards need --output, and take no --json, --encoding, --delimiter or --quote")
+        if args.workers is not None and args.workers < 1:
+            arguments.error("--workers must be at least 1")
+        shards(folder, args)
+        return
+    if args.workers is not None:
+        arguments.error("--workers goes with shards: an --input with wildcards, or an address")
     if args.output:
         atomic.check_place(args.output, "--output")
-    folder = packaging.find(args.model)
 
     from aisle.deployment.predictor import (
         Predictor,  # pandas takes a while; a wrong command line is told at once

@@ -4,8 +4,8 @@ Inputs: data/products.parquet (descriptions, or titles where there is none); dat
 hashes).
 Outputs: data/folds.parquet, one row per product: group, split, cv_<repeat>; data/near_duplicates.csv, one row
 per pair of near-duplicates and kind: product_id_left, product_id_right, kind (text or picture), value (cosine
-or bits); metrics/folds.json, group statistics. A text that many products share, and a group that has chained to a
-large part of the catalogue, with the links that hold it, are told on stderr.
+or bits); metrics/folds.json, group statistics. A text that many products share, and a group that has chained
+to a large part of the catalogue, with the links that hold it, are told on stderr.
 """
 
 import sys

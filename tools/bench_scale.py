@@ -2,8 +2,8 @@
 
   python tools/bench_scale.py near_duplicates [batch encoding ...]
 
-A part replaces its own figures in docs/benchmarks/scale.json and leaves the others'. Each figure is measured in
-a process of its own, one after the other; `peak_mb` counts a process and its children. Run it on an idle
+A part replaces its own figures in docs/benchmarks/scale.json and leaves the others'. Each figure is measured
+in a process of its own, one after the other; `peak_mb` counts a process and its children. Run it on an idle
 machine.
 """
 

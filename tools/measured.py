@@ -1,6 +1,7 @@
 """Run a function in a process of its own: what it returns, its seconds, and the most memory that it held."""
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class Measured:
         Of the function.
     seconds
         Of the function itself, without the start of the process and its imports.
+    cpu_seconds
+        Of all processors together, likewise: what another program on the machine changes least.
     peak_mb
         Memory of the process and its children together, in 10^6 bytes, pages that they share counted once
         (proportional set size); looked at each `EVERY` seconds.
@@ -29,6 +32,7 @@ class Measured:
 
     result: Any
     seconds: float
+    cpu_seconds: float
     peak_mb: float
 
 
@@ -49,18 +53,24 @@ def measured(function: Callable[..., Any], *arguments: Any, **options: Any) -> M
     while process.is_alive() and not ours.poll(EVERY):
         peak = max(peak, sum(map(_bytes, _tree(process.pid or 0))))
     try:
-        result, seconds = ours.recv()
+        result, seconds, cpu = ours.recv()
     except EOFError:
         process.join()
         raise RuntimeError(f"{function.__name__} ended with status {process.exitcode}") from None
     process.join()
-    return Measured(result, round(seconds, 2), round(peak / 1e6, 1))
+    return Measured(result, round(seconds, 2), round(cpu, 2), round(peak / 1e6, 1))
 
 
 def _run(pipe: Any, function: Callable[..., Any], arguments: tuple, options: dict) -> None:
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _cpu()
     result = function(*arguments, **options)
-    pipe.send((result, time.perf_counter() - started))
+    pipe.send((result, time.perf_counter() - started, _cpu() - used))
+
+
+def _cpu() -> float:
+    """Return the processor seconds of this process and of its children that have ended."""
+    each = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in each)
 
 
 def _tree(pid: int) -> list[int]:

@@ -1,8 +1,8 @@
-"""Groups of near-duplicates that have chained to a large part of the catalogue, and the links that hold them.
+"""Groups of near-duplicates that have chained to a large part of a catalogue, and the links that hold them.
 
-A is like B, B like C: so a group grows until it holds products that are not alike at all, and since no split may
-tear it apart it decides what the folds look like. Who reads its weakest links sees whether the texts share
-something that is no product's own, or the limits are too loose.
+A is like B, B like C: so a group grows until it holds products that are not alike at all, and since no split
+may tear it apart it decides what the folds look like. Who reads its weakest links sees whether the texts
+share something that is no product's own, or the limits are too loose.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ LINKS = 3
 
 @dataclass(frozen=True)
 class Link:
-    """The strongest pair between two sides of a group: without it, and all that are no stronger, it falls apart.
+    """The strongest pair between two sides of a group: without it and all no stronger, it falls apart.
 
     Parameters
     ----------
@@ -55,7 +55,9 @@ class Link:
         )
 
 
-def chained(folds: pd.DataFrame, pairs: pd.DataFrame, params: FoldsParams) -> Iterator[tuple[int, list[Link]]]:
+def chained(
+    folds: pd.DataFrame, pairs: pd.DataFrame, params: FoldsParams
+) -> Iterator[tuple[int, list[Link]]]:
     """Yield the size of each large group, the largest first, and the links that hold it.
 
     Of the tree of its strongest links, those that tie many products although they are near the limit: the

@@ -1,4 +1,4 @@
-"""TF-IDF of character n-grams of many texts, counted by all processors: what scikit-learn makes, bit for bit."""
+"""TF-IDF of character n-grams of many texts, by all processors: what scikit-learn makes, bit for bit."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def vectors(texts: pd.Series) -> csr_matrix:
 
 
 def _counted(texts: pd.Series) -> tuple[list[str], csr_matrix]:
-    """Return the n-grams of some texts in the order in which they first occur, and how often each text has them."""
+    """Return the n-grams of texts as they first occur, and how often each text has them."""
     if not texts.str.contains(r"\w").any():
         return [], csr_matrix((len(texts), 0), dtype=np.float32)
     vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(3, 5), dtype=np.float32)

@@ -1,12 +1,12 @@
 """Pairs of sparse unit vectors whose cosine is at least so much, without all pairs: prefix filtering, exact.
 
-Columns are ordered by how few rows have them. A row's prefix are its rarest columns, so many that the rest of
-the row is shorter than the threshold t. Of two rows, let x be the one whose prefix ends first, at the column c.
-Their cosine is what their columns up to c give, and all of these that both have are in both prefixes, plus what
-the columns after c give, at most the length of the rest of x. So it is below t where the prefixes have no
-column in common, or so little that it and the rest of x stay below t (Chaudhuri et al. 2006; Bayardo et al.
-2007). With TF-IDF the rarest columns weigh most: prefixes are short, and few rows share them. The pairs left
-are compared as a whole.
+Columns are ordered by how few rows have them. A row's prefix are its rarest columns, so many that the rest
+of the row is shorter than the threshold t. Of two rows, let x be the one whose prefix ends first, at the
+column c. Their cosine is what their columns up to c give, and all of these that both have are in both
+prefixes, plus what the columns after c give, at most the length of the rest of x. So it is below t where the
+prefixes have no column in common, or so little that it and the rest of x stay below t (Chaudhuri et al. 2006;
+Bayardo et al. 2007). With TF-IDF the rarest columns weigh most: prefixes are short, and few rows share them.
+The pairs left are compared as a whole.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from aisle.pipeline.cores import in_processes
 SLACK = 1e-4
 """What a cosine may fall short of the threshold and still be looked at: far more than float32 errs."""
 REST = 0.875
-"""Length of the rest, of the threshold. The shorter, the longer are the prefixes, and the fewer pairs are left: of
-5,000 drawn texts 216 of each text at 1, and 1.3 at 0.875, of which 1.2 are near."""
+"""Length of the rest, of the threshold. The shorter, the longer are the prefixes, and the fewer pairs are
+left: of 5,000 drawn texts 216 of each text at 1, and 1.3 at 0.875, of which 1.2 are near."""
 BLOCK = 4_000_000
-"""Columns of prefixes met, and entries of rows compared, at a time: bounds memory, to some 200 MB a process."""
+"""Columns of prefixes met, and entries of rows compared, at a time: bounds memory, to 200 MB a process."""
 
 
 def pairs(matrix: csr_matrix, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -61,9 +61,7 @@ def pairs(matrix: csr_matrix, threshold: float) -> tuple[np.ndarray, np.ndarray]
             found.append(np.vstack([left[some][near], right[some][near]]))
         return np.concatenate(found, axis=1)
 
-    left, right = np.concatenate(
-        [np.empty((2, 0), np.int64), *in_processes(compare, _blocks(cost))], axis=1
-    )
+    left, right = np.concatenate([np.empty((2, 0), np.int64), *in_processes(compare, _blocks(cost))], axis=1)
     by = np.lexsort([right, left])
     return left[by], right[by]
 

@@ -1,8 +1,8 @@
 """Pairs of perceptual hashes at most so many bits apart, without all pairs: multi-index hashing, exact.
 
 A hash is cut into parts of 16 bits. Two hashes that differ in `limit` bits cannot differ much in every part:
-with m parts and limit = r m + a, 0 <= a < m, they differ in at most r bits in one of the first a + 1 parts, or
-in at most r - 1 in one of the others; for otherwise they would differ in (a + 1)(r + 1) + (m - a - 1) r =
+with m parts and limit = r m + a, 0 <= a < m, they differ in at most r bits in one of the first a + 1 parts,
+or in at most r - 1 in one of the others; for otherwise they would differ in (a + 1)(r + 1) + (m - a - 1) r =
 r m + a + 1 bits or more. So whoever looks, part by part, at the hashes that have the same part or one
 that near misses no pair, and each pair found is then compared as a whole (Norouzi, Punjani and Fleet 2012).
 """

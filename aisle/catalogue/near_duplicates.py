@@ -1,7 +1,7 @@
 """Near-duplicates by text and by picture: their pairs, and the groups that no split may tear apart.
 
-No pair is missed, and not all pairs are looked at (cosine_pairs.py, hash_pairs.py). Texts and pictures that are
-the very same are compared once.
+No pair is missed, and not all pairs are looked at (cosine_pairs.py, hash_pairs.py). Texts and pictures that
+are the very same are compared once.
 """
 
 import numpy as np
@@ -99,6 +99,7 @@ def _of_all(
     size = np.concatenate([count * (count - 1) // 2, count[left] * count[right]])
     every = int(size.sum())
     if every > MANY:
+        forth = back = np.maximum(forth, back)
         size = np.concatenate([count - 1, np.ones(len(left), int)])
         step, row = _steps(size), np.repeat(np.arange(len(size)), size)
         first, second = np.zeros_like(step), np.where(one[row] == other[row], step + 1, 0)

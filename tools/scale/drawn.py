@@ -5,7 +5,7 @@ import pandas as pd
 
 LETTERS = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
 COPIES = 0.1
-"""Share of the products that are near-duplicates of another, a word or some bits changed; 1 % are the very same."""
+"""Share of the products that are another's near-duplicates, a word or some bits changed; 1 % are the same."""
 
 
 def vocabulary(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from aisle.catalogue import near_duplicates
 from tools import all_pairs
-from tools.measured import measured
+from tools.measured import Measured, measured
 from tools.scale import drawn
 
 SMALL, LARGE = 20_000, 100_000
@@ -49,45 +49,40 @@ def counting(kind: str, n: int) -> None:
             all_pairs.vectors(given(kind, n))
 
 
-def drawing(kind: str, n: int) -> None:
-    """Make what `found` is given: its seconds are taken off."""
-    drawn.hashes(n) if kind == "pictures" else given(kind, n)
+def costs(run: Measured) -> dict[str, float]:
+    """Return what a run cost."""
+    return {name: getattr(run, name) for name in ("seconds", "cpu_seconds", "peak_mb")}
 
 
 def measure() -> dict[str, Any]:
     """Return the figures.
 
-    All pairs at 100,000 are extrapolated: what grows with n five times, the rest 25 times.
+    All pairs at 100,000 are extrapolated, in seconds of the processors: what grows with n (drawing the
+    products, and of texts the vectors) five times, the rest 25 times.
     """
     result: dict[str, Any] = {}
     for kind in ("texts", "pictures", *(kind for kind in REAL if (SHARED / REAL[kind][0]).is_file())):
         small = SMALL if kind in ("texts", "pictures") else len(given(kind, 0))
-        drawn_in = measured(drawing, kind, small).seconds
         old, new = (measured(found, kind, how, small) for how in ("all_pairs", "aisle"))
         both = old.result.merge(new.result, on=["left", "right"])
         figures = {
             "products": small,
-            "all_pairs_seconds": round(old.seconds - drawn_in, 2),
-            "all_pairs_peak_mb": old.peak_mb,
-            "seconds": round(new.seconds - drawn_in, 2),
-            "peak_mb": new.peak_mb,
+            **{f"all_pairs_{name}": value for name, value in costs(old).items()},
+            **costs(new),
             "pairs": len(new.result),
             "equal": old.result.astype(new.result.dtypes).equals(new.result),
             "recall": round(len(both) / max(len(old.result), 1), 6),
         }
         if kind not in REAL:
-            linear = measured(counting, kind, small).seconds - drawn_in
-            times = LARGE / small
-            extrapolated = linear * times + (old.seconds - drawn_in - linear) * times**2
+            linear, times = measured(counting, kind, small).cpu_seconds, LARGE / small
+            extrapolated = linear * times + (old.cpu_seconds - linear) * times**2
             large = measured(found, kind, "aisle", LARGE)
-            seconds = large.seconds - measured(drawing, kind, LARGE).seconds
+            figures |= {f"{name}_large": value for name, value in costs(large).items()}
             figures |= {
                 "products_large": LARGE,
-                "all_pairs_seconds_large_extrapolated": round(extrapolated, 1),
-                "seconds_large": round(seconds, 2),
-                "peak_mb_large": large.peak_mb,
                 "pairs_large": len(large.result),
-                "share_of_all_pairs": round(seconds / extrapolated, 4),
+                "all_pairs_cpu_seconds_large_extrapolated": round(extrapolated, 1),
+                "share_of_all_pairs_large": round(large.cpu_seconds / extrapolated, 4),
             }
         result[kind] = figures
         print(kind, figures, file=sys.stderr, flush=True)

@@ -44,19 +44,52 @@ def read(path: Path, params: FormatParams, wanted: Iterable[str] | None = None) 
         table = file.read(columns=names)
     except (OSError, pa.ArrowException) as error:
         raise AisleError(f"{path} must be a whole Parquet file: {error}") from None
-    classes = _class_names(schema.metadata or {})
+    records = as_records(table, schema.metadata or {})
+    records.table.attrs["left out"] = [name for name in schema.names if name not in names]
+    return records
+
+
+def as_records(table: Any, metadata: dict[bytes, bytes], first: int = 1) -> Records:
+    """Return rows of a Parquet file as records.
+
+    Parameters
+    ----------
+    table
+        A `pyarrow.Table`.
+    metadata
+        Of the file's schema.
+    first
+        Number of the first row.
+
+    Returns
+    -------
+    Records
+        A value that is none of its column's type, such as a text in another encoding or a date beyond the
+        calendar, costs its row.
+    """
+    import pyarrow as pa
+
+    classes = _class_names(metadata)
     columns: dict[str, list[Any]] = {}
-    for name in names:
-        values = table.column(name).to_pylist()
+    problems: dict[Any, str] = {}
+    for name in table.column_names:
+        try:
+            values = table.column(name).to_pylist()
+        except (ValueError, OverflowError, pa.ArrowException):
+            values = []
+            for row, value in enumerate(table.column(name), first):
+                try:
+                    values.append(value.as_py())
+                except (ValueError, OverflowError, pa.ArrowException) as error:
+                    values.append(None)
+                    problems[row] = f"{name} is no {value.type}: {error}"
         labels = classes.get(name)
         columns[name] = [
             labels[value] if labels and isinstance(value, int) and 0 <= value < len(labels) else plain(value)
             for value in values
         ]
-    absent = [name for name in schema.names if name not in columns]
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(1, table.num_rows + 1, name="line"), dtype=object)
-    frame.attrs["left out"] = absent
-    return Records(frame, {}, {"format": "Parquet"})
+    index = pd.RangeIndex(first, first + table.num_rows, name="line")
+    return Records(pd.DataFrame(columns, index=index, dtype=object), problems, {"format": "Parquet"})
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:

@@ -1,22 +1,30 @@
 """catalogue/near_duplicates.py: pairs and groups, against plain computations and the sample."""
 
 import json
+import os
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from aisle.catalogue import folds_table, images, near_duplicates
+from aisle.catalogue import cosine_pairs, folds_table, hash_pairs, images, near_duplicates
 from aisle.catalogue.columns import CatalogueParams, map_columns
+from aisle.catalogue.ingestion import ingest
 from aisle.catalogue.picture_files import PictureFolder
 from aisle.catalogue.source import read_source
 from aisle.catalogue.splits import FoldsParams
 from aisle.catalogue.validation import IngestParams, validate
+from aisle.pipeline import tables
 from aisle.pipeline.errors import AisleError
-from aisle.pipeline.params import load_params
+from aisle.pipeline.params import load_params, read_yaml
+from tools import all_pairs
 
+FLIPKART = (
+    Path(os.environ.get("AISLE_SHARED") or Path(__file__).parents[4] / "shared") / "catalogues/flipkart1050"
+)
 BLOCKS = [3, 7, 10, 1024]
 
 
@@ -47,7 +55,7 @@ def hashes():
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("threshold", [0.3, 0.8, 1.0])
 def test_text_pairs_are_those_of_a_plain_computation(texts, monkeypatch, block, threshold):
-    monkeypatch.setattr(near_duplicates, "BLOCK", block)
+    monkeypatch.setattr(cosine_pairs, "BLOCK", block)
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5)).fit_transform(texts).toarray()
     expected = {
         (i, j): vectors[i] @ vectors[j]
@@ -69,7 +77,7 @@ def test_no_text_is_in_no_pair(empty):
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("limit", [0, 24, 25, 110])
 def test_picture_pairs_are_those_of_a_plain_computation(hashes, monkeypatch, block, limit):
-    monkeypatch.setattr(near_duplicates, "BLOCK", block)
+    monkeypatch.setattr(hash_pairs, "BLOCK", block)
     expected = {
         (i, j): distance
         for i, j in combinations(np.flatnonzero(hashes.notna()), 2)
@@ -157,3 +165,53 @@ def test_the_groups_of_products_with_several_pictures(repo):
     twice = images.assign(place=images["place"].where(images["product_id"] != "p3", 0))
     with pytest.raises(AisleError, match="one row per product and place; it has several for p3"):
         folds_table.make_folds(products, twice, params)
+
+
+def rows_of(repo: Path, params: CatalogueParams) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a catalogue's products and the hashes of their pictures, as the stages have them."""
+    products = ingest(params, load_params(repo / "params.yaml", "ingest", IngestParams)).products
+    pairs = [
+        (key, place, name)
+        for key, names in zip(products["product_id"], products["pictures"], strict=True)
+        for place, name in enumerate(names)
+    ]
+    limits = load_params(repo / "params.yaml", "images", images.ImagesParams)
+    prepared = images.prepare_all(pairs, PictureFolder(Path(params.images)), limits)
+    table = pd.DataFrame(
+        {"product_id": row["product_id"], "place": row["place"], "phash": row.get("phash")}
+        for row in prepared
+    )
+    return products, table
+
+
+def of_sample(repo: Path) -> CatalogueParams:
+    return load_params(repo / "params.yaml", "catalogue", CatalogueParams)
+
+
+def of_flipkart(repo: Path) -> CatalogueParams:
+    if not FLIPKART.is_dir():
+        pytest.skip("../shared is not here")
+    section = read_yaml(repo / "docs/studies/flipkart1050/catalogue.yaml")["catalogue"]
+    places = {"images": str(FLIPKART / "images"), "table": str(FLIPKART / section["table"])}
+    return CatalogueParams(**section | {"name": "flipkart1050"} | places)
+
+
+@pytest.mark.parametrize("given", [of_sample, pytest.param(of_flipkart, marks=pytest.mark.shared)])
+def test_a_catalogues_folds_are_those_of_all_pairs_to_the_byte(given, repo, monkeypatch, tmp_path):
+    mapping = given(repo)
+    monkeypatch.chdir(repo)
+    products, pictures = rows_of(repo, mapping)
+    params = load_params(repo / "params.yaml", "folds", FoldsParams)
+
+    def written(name: str) -> list[bytes]:
+        folds, pairs, statistics = folds_table.make_folds(products, pictures, params)
+        tables.write(folds, tmp_path / f"{name}.parquet", "x")
+        tables.write_csv(pairs, tmp_path / f"{name}.csv", "x")
+        tables.write_metrics(statistics, tmp_path / f"{name}.json", "x")
+        assert {*pairs["kind"]} == {"text", "picture"} and statistics["groups_of_several"] > 3
+        return [(tmp_path / f"{name}.{suffix}").read_bytes() for suffix in ("parquet", "csv", "json")]
+
+    found = written("found")
+    monkeypatch.setattr(near_duplicates, "text_pairs", all_pairs.text_pairs)
+    monkeypatch.setattr(near_duplicates, "picture_pairs", all_pairs.picture_pairs)
+    assert found == written("expected")

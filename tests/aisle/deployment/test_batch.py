@@ -1,0 +1,319 @@
+"""deployment/batch.py, shards.py, shard_pool.py: shards give what one table gives, whatever happens."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from aisle import predict
+from aisle.deployment import batch, packaging, shard_pool, shards
+from aisle.deployment.batch import Counts, Job
+from aisle.deployment.predictor import Predictor
+from aisle.deployment.shards import Results
+from aisle.pipeline.errors import AisleError
+from tools.measured import measured
+
+
+@pytest.fixture(scope="module")
+def workspace(make_workspace):
+    """Return a workspace with a text model; read it."""
+    made = make_workspace()
+    made.run_items("list_models").run_data()
+    made.run("classify", "text_baseline")
+    return made
+
+
+@pytest.fixture(scope="module")
+def package(workspace, tmp_path_factory) -> Path:
+    """Return the package of the text model."""
+    folder = tmp_path_factory.mktemp("package") / "text"
+    text, images = (workspace.params[section] for section in ("text", "images"))
+    decision = {"temperature": 0.8, "threshold": 0.5, "target_error": 0.01, "confidence": 0.95}
+    models = workspace.root / "models"
+    packaging.assemble(
+        "text_baseline",
+        models,
+        models / "pretrained",
+        folder,
+        "tiny",
+        text,
+        images,
+        decision | {"guaranteed_bound": 0.009},
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def products(workspace) -> pd.DataFrame:
+    """Return 180 products, as text."""
+    table = pd.read_csv(workspace.root / "products.csv", dtype=str, keep_default_na=False)
+    return pd.concat([table] * 3, ignore_index=True)
+
+
+@pytest.fixture
+def given(products, tmp_path) -> Path:
+    """Return a folder of three shards, one of them in a folder of its own and one empty."""
+    folder = tmp_path / "given"
+    (folder / "b").mkdir(parents=True)
+    for place, rows in {
+        "a.parquet": slice(0, 100),
+        "b/c.parquet": slice(100, 180),
+        "d.parquet": slice(0),
+    }.items():
+        products.iloc[rows].to_parquet(folder / place, index=False)
+    return folder
+
+
+def run(package: Path, pattern: str, output: str, *more: str) -> None:
+    arguments = predict.parser().parse_args(["--input", pattern, "--output", output, *more])
+    predict.shards(package, arguments)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = sorted(each for each in folder.rglob("*") if each.is_file())
+    return {each.relative_to(folder).as_posix(): each.read_bytes() for each in files}
+
+
+@pytest.fixture
+def small(monkeypatch) -> None:
+    """Read few rows at a time; in this process alone."""
+    monkeypatch.setattr(batch, "ROWS", 64)
+
+
+def test_shards_give_what_one_table_gives(small, package, products, given, tmp_path):
+    run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
+    assert [*contents(tmp_path / "out")] == ["a.parquet", "b/c.parquet", "d.parquet"]
+    products.iloc[:100].to_csv(tmp_path / "a.csv", index=False)
+    one = predict.parser().parse_args(
+        ["--input", str(tmp_path / "a.csv"), "--output", str(tmp_path / "a.parquet")]
+    )
+    predict.many(Predictor(package), one)
+    expected, found = (pd.read_parquet(path) for path in (tmp_path / "a.parquet", tmp_path / "out/a.parquet"))
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    empty = pq.ParquetFile(tmp_path / "out/d.parquet")
+    assert empty.metadata.num_rows == 0 and empty.schema_arrow == pq.read_schema(tmp_path / "out/a.parquet")
+
+
+def test_processes_give_the_same_bytes_as_one(package, given, tmp_path, capsys):
+    run(package, f"{given}/**/*.parquet", str(tmp_path / "one"), "--workers", "1")
+    run(package, f"{given}/**/*.parquet", str(tmp_path / "two"), "--workers", "2")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert capsys.readouterr().err.count("180 products predicted") == 2
+
+
+def test_a_killed_run_goes_on_with_what_is_missing(package, given, tmp_path):
+    """It is killed, with all its processes, when the first shard is there."""
+    for i in range(6):
+        shutil.copy(given / "a.parquet", given / f"e{i}.parquet")
+    run(package, f"{given}/**/*.parquet", str(tmp_path / "expected"))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "aisle.predict", "--model", str(package), "--workers", "1"]
+    command += ["--input", f"{given}/**/*.parquet", "--output", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    while process.poll() is None and not [*out.rglob("*.parquet")]:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    there = {each: each.stat().st_mtime_ns for each in out.rglob("[!.]*.parquet")}
+    assert 1 <= len(there) < 9, "it ended before it could be killed"
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"9 shards; {len(there)} are predicted already" in done.stderr
+    assert all(each.stat().st_mtime_ns == when for each, when in there.items())
+    made = {place: data for place, data in contents(out).items() if not place.endswith(".part")}
+    assert made == contents(tmp_path / "expected")
+
+
+def test_one_poisoned_row_costs_one_row(small, package, products, given, tmp_path, monkeypatch):
+    """A text that is no UTF-8, and one that a library cannot bear."""
+    texts = [text.encode() for text in products["title"].iloc[:100]]
+    texts[7] = b"\xff\xfe lamp"
+    raw = pa.Table.from_pandas(products.iloc[:100], preserve_index=False)
+    column = pa.Array.from_buffers(pa.string(), 100, pa.array(texts, pa.binary()).buffers())
+    raw = raw.set_column(raw.column_names.index("title"), "title", column)
+    pq.write_table(raw, given / "a.parquet")
+    broken = products["description"].iloc[70]
+    own = Predictor.decide
+
+    def decide(self, inputs):
+        if broken in inputs.texts(["description"], "raw"):
+            raise FloatingPointError("beyond bearing")
+        return own(self, inputs)
+
+    run(package, f"{given}/b/*.parquet", str(tmp_path / "before"), "--workers", "1")
+    clean = Predictor(package).predict(products.iloc[:100][["title", "description", "specifications"]])
+    monkeypatch.setattr(Predictor, "decide", decide)
+    run(package, f"{given}/a.parquet*", str(tmp_path / "out"), "--workers", "1")
+    found = pd.read_parquet(tmp_path / "out/a.parquet")
+    told = found.index[found["warning"].str.startswith("the record is malformed")]
+    same = [i for i in range(100) if products["description"].iloc[i] == broken]
+    assert [*told] == sorted([7, *same]) and found.loc[told, "send_to_person"].all()
+    assert "title is no string" in found["warning"][7]
+    assert "FloatingPointError: beyond bearing" in found["warning"][same[0]]
+    others = [i for i in range(100) if i not in told]
+    names = [name for name in clean if name.startswith("p_")]
+    pd.testing.assert_frame_equal(found.loc[others, names], clean.loc[others, names], check_exact=True)
+
+
+def test_a_fault_that_is_no_rows_is_not_taken_for_one(package, products, monkeypatch):
+    def decide(self, inputs):
+        raise FloatingPointError("whatever comes")
+
+    monkeypatch.setattr(Predictor, "decide", decide)
+    with pytest.raises(FloatingPointError, match="whatever comes"):
+        batch.predicted(Predictor(package), products.iloc[:3][["title"]], [""] * 3, Path())
+
+
+ORIGINAL = shard_pool._work
+
+
+def die_once(model, job, shard, tell) -> Counts:
+    """Die as a process that is out of memory, the first time that a shard comes, or each time."""
+    mark = Path(job.images)
+    if shard.place == "a.parquet" and (mark.name == "ever" or not mark.exists()):
+        mark.touch()
+        tell(5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch.predict_shard(model, Job(job.package, str(mark.parent), job.output), shard, tell)
+
+
+def work_that_dies(pipe, job, cores) -> None:
+    shard_pool.predict_shard = die_once
+    ORIGINAL(pipe, job, cores)
+
+
+@pytest.mark.parametrize("mark", ["once", "ever"])
+def test_a_process_that_dies_costs_at_most_its_shard(mark, package, given, tmp_path, monkeypatch):
+    monkeypatch.setattr(shard_pool, "_work", work_that_dies)
+    monkeypatch.setattr(
+        shard_pool, "get_context", lambda _: __import__("multiprocessing").get_context("fork")
+    )
+    monkeypatch.setattr(shard_pool, "_work_as_it_is", ORIGINAL, raising=False)
+    every = shards.find(f"{given}/**/*.parquet")
+    job = Job(str(package), str(tmp_path / mark), str(tmp_path / "out"))
+    if mark == "once":
+        total = shard_pool.predict_shards(job, every, 2)
+        assert total.products == 180 and len(contents(tmp_path / "out")) == 3
+        return
+    with pytest.raises(AisleError, match=r"1 of 3 shards.*a\.parquet: its process died 2"):
+        shard_pool.predict_shards(job, every, 2)
+    assert [*contents(tmp_path / "out")] == ["b/c.parquet", "d.parquet"]
+
+
+def test_a_cut_shard_is_told_before_anything_is_predicted(package, given, tmp_path):
+    (given / "a.parquet").write_bytes((given / "a.parquet").read_bytes()[:-5])
+    with pytest.raises(AisleError, match=r"a\.parquet must be a whole Parquet file"):
+        run(package, f"{given}/*.parquet", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_predictions_of_something_else_are_not_mixed(package, given, products, tmp_path):
+    out = str(tmp_path / "out")
+    run(package, f"{given}/*.parquet", out, "--workers", "1")
+    with pytest.raises(AisleError, match=r"others made .*a\.parquet"):
+        run(package, f"{given}/*.parquet", out, "--columns", "title=description", "--workers", "1")
+    products.iloc[1:101].to_parquet(given / "a.parquet", index=False)
+    with pytest.raises(AisleError, match=r"others made .*a\.parquet"):
+        run(package, f"{given}/*.parquet", out, "--workers", "1")
+    with pytest.raises(AisleError, match="others made"):  # nor are the products written over
+        run(package, f"{given}/*.parquet", str(given), "--workers", "1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("{}/none*.parquet", "none that fits"),
+        ("{}/*", "must be Parquet files"),
+        ("nowhere://x/*.parquet", "must be an address that fsspec knows"),
+    ],
+)
+def test_what_is_no_shard_is_told(pattern, message, package, given, tmp_path):
+    (given / "notes.txt").write_text("x")
+    with pytest.raises(AisleError, match=message):
+        run(package, pattern.format(given), str(tmp_path / "out"))
+
+
+def test_addresses_in_memory(small, package, given, tmp_path):
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.put(str(given) + "/", "/shop/given/", recursive=True)
+    try:
+        run(package, "memory://shop/given/**/*.parquet", "memory://shop/out")
+        run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
+        expected = contents(tmp_path / "out")
+        assert {place: memory.cat(f"/shop/out/{place}") for place in expected} == expected
+        assert len(memory.find("/shop/out")) == 3  # and nothing beside
+    finally:
+        memory.rm("/shop", recursive=True)
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """Return the address of a bucket of a local server."""
+    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    for name, value in {
+        "ACCESS_KEY_ID": "a",
+        "SECRET_ACCESS_KEY": "b",
+        "DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", address)
+    yield "s3://shop"
+    server.stop()
+
+
+def test_an_object_store(small, s3, package, given, tmp_path):
+    """By two processes, the second time only what is missing; the same bytes as from files."""
+    import s3fs
+
+    store = s3fs.S3FileSystem(endpoint_url=os.environ["AWS_ENDPOINT_URL"], skip_instance_cache=True)
+    store.mkdir("shop")
+    for place in contents(given):
+        store.put_file(str(given / place), f"shop/given/{place}")
+    run(package, f"{s3}/given/**/*.parquet", f"{s3}/out", "--workers", "2")
+    run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
+    expected = contents(tmp_path / "out")
+    assert sorted(store.find("shop/out")) == [f"shop/out/{place}" for place in expected]
+    store.rm_file("shop/out/a.parquet")
+    store.invalidate_cache()
+    run(package, f"{s3}/given/**/*.parquet", f"{s3}/out", "--workers", "1")
+    assert {place: store.cat_file(f"shop/out/{place}") for place in expected} == expected
+
+
+def predicted_of(package: str, folder: str, n: int) -> int:
+    """Predict one shard of n products here."""
+    run(Path(package), f"{folder}/{n}*.parquet", f"{folder}/out-{n}", "--workers", "1")
+    return pq.ParquetFile(f"{folder}/out-{n}/{n}.parquet").metadata.num_rows
+
+
+def test_memory_does_not_grow_with_the_products(package, products, tmp_path):
+    """Ten times the products, in one row group, take at most a tenth more."""
+    wide = products.assign(note="x" * 2000)
+    peaks = []
+    for n in (1800, 18_000):
+        pd.concat([wide] * (n // 180)).to_parquet(tmp_path / f"{n}.parquet", index=False, row_group_size=n)
+        run = measured(predicted_of, str(package), str(tmp_path), n)
+        assert run.result == n
+        peaks.append(run.peak_mb)
+    assert peaks[1] < 1.1 * peaks[0], peaks
+
+
+def test_results_say_of_what_they_were_made(package, given, tmp_path):
+    (shard,) = shards.find(f"{given}/a.parquet*")
+    results = Results(str(tmp_path), {"package": "x"})
+    assert results.missing([shard]) == [shard] and shard.rows == 100
+    assert np.array_equal([*results.metadata(shard)], [shards.FOOTER])
