@@ -42,6 +42,7 @@ FOLDERS = {
     "stages": "a script per stage of dvc.yaml: parse, read, call, write",
     "tools": "for who works on the repository",
     "tools/pull_request": "what a pull request changes, for its comment",
+    "tools/scale": "what large catalogues cost, part by part, for its benchmark",
     "data": "outputs, in the DVC cache; sample/ (built-in catalogue), code/ and listing.json in Git",
     "docker": "images of compose.yaml",
     "docs": "data dictionary, cards, decisions/, studies/ (results), benchmarks/",

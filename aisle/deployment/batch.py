@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from aisle.catalogue.formats import parquet
@@ -168,5 +169,5 @@ def predicted(model: "Predictor", products: pd.DataFrame, problems: list[str], i
     table = pd.concat(tables, ignore_index=True)
     told = [f"the record is malformed: {words}" if words else "" for words in problems]
     table["warning"] = [mine or warning for mine, warning in zip(told, table["warning"], strict=True)]
-    table["send_to_person"] |= [bool(mine) for mine in told]
+    table["send_to_person"] |= np.array([bool(mine) for mine in told])
     return table

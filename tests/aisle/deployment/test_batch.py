@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -173,9 +172,6 @@ def test_a_fault_that_is_no_rows_is_not_taken_for_one(package, products, monkeyp
         batch.predicted(Predictor(package), products.iloc[:3][["title"]], [""] * 3, Path())
 
 
-ORIGINAL = shard_pool._work
-
-
 def die_once(model, job, shard, tell) -> Counts:
     """Die as a process that is out of memory, the first time that a shard comes, or each time."""
     mark = Path(job.images)
@@ -187,17 +183,14 @@ def die_once(model, job, shard, tell) -> Counts:
 
 
 def work_that_dies(pipe, job, cores) -> None:
+    """Work as a new process does, in which nothing is patched yet."""
     shard_pool.predict_shard = die_once
-    ORIGINAL(pipe, job, cores)
+    shard_pool._work(pipe, job, cores)
 
 
 @pytest.mark.parametrize("mark", ["once", "ever"])
 def test_a_process_that_dies_costs_at_most_its_shard(mark, package, given, tmp_path, monkeypatch):
     monkeypatch.setattr(shard_pool, "_work", work_that_dies)
-    monkeypatch.setattr(
-        shard_pool, "get_context", lambda _: __import__("multiprocessing").get_context("fork")
-    )
-    monkeypatch.setattr(shard_pool, "_work_as_it_is", ORIGINAL, raising=False)
     every = shards.find(f"{given}/**/*.parquet")
     job = Job(str(package), str(tmp_path / mark), str(tmp_path / "out"))
     if mark == "once":
@@ -276,7 +269,7 @@ def s3(monkeypatch):
     server.stop()
 
 
-def test_an_object_store(small, s3, package, given, tmp_path):
+def test_an_object_store(s3, package, given, tmp_path):
     """By two processes, the second time only what is missing; the same bytes as from files."""
     import s3fs
 
