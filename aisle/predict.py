@@ -214,12 +214,12 @@ def shards(folder: Path, args: argparse.Namespace) -> None:
 
     from aisle.deployment import manifest, shard_pool
     from aisle.deployment.batch import Counts, Job
-    from aisle.deployment.shards import Results, find, system
+    from aisle.deployment.shards import Results, find, fixed, system
 
     package, said = packaging.read(folder), columns_said(args)
     every = find(args.input)
     files, path = system(args.input)
-    own = Path(path.partition("*")[0]).parent
+    own = Path(fixed(path))
     with TemporaryDirectory(prefix="aisle-") as nowhere:
         images = args.images or (own if "file" in files.protocol and own.is_dir() else nowhere)
         if not Path(images).is_dir():

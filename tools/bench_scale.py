@@ -1,6 +1,6 @@
 """What large catalogues cost: seconds and memory, on generated products and on what is in ../shared.
 
-  python tools/bench_scale.py near_duplicates [batch encoding ...]
+  python tools/bench_scale.py near_duplicates encoding
 
 A part replaces its own figures in docs/benchmarks/scale.json and leaves the others'. Each figure is measured
 in a process of its own, one after the other; `peak_mb` counts a process and its children. Run it on an idle
@@ -19,7 +19,7 @@ from aisle.pipeline import atomic, cli
 from tools.measured import cores
 
 RESULT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "scale.json"
-PARTS = ("near_duplicates",)
+PARTS = ("near_duplicates", "encoding")
 
 
 def main() -> None:

@@ -121,10 +121,10 @@ def _links(pairs: pd.DataFrame) -> list[Link]:
     smaller = np.minimum(below[nodes], n - below[nodes])
     score = smaller * rows["weak"].to_numpy()
     best = [i for i in np.argsort(-score, kind="stable")[:LINKS] if score[i] > 0]
-    found = []
+    found, values = [], rows["value"].to_numpy(float)
     for i in best:
         row = rows.iloc[i]
         left, right = (str(row[f"product_id_{side}"]) for side in ("left", "right"))
         sides = int(smaller[i]), int(n - smaller[i])
-        found.append(Link(left, right, str(row["kind"]), float(row["value"]), sides))
+        found.append(Link(left, right, str(row["kind"]), float(values[i]), sides))
     return found

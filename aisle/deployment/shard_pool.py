@@ -146,7 +146,8 @@ def _elsewhere(
         while waiting or busy:
             while waiting and free:
                 start(free.popleft())
-            for pipe in connection.wait([*busy]):
+            ready: list[Any] = connection.wait([*busy])
+            for pipe in ready:
                 worker, own = busy[pipe]
                 try:
                     message = pipe.recv()

@@ -87,20 +87,20 @@ def find(pattern: str) -> list[Shard]:
             f"shards must be Parquet files ({some(SUFFIXES)}), which can be read a part at a time; {pattern} "
             f"has {some(others)}. Name them alone, or predict one table with --input FILE"
         )
-    fixed = PurePosixPath(*_fixed(path))
+    root = fixed(path)
     with ThreadPoolExecutor(ASKED) as pool:
         facts = list(pool.map(lambda each: _facts(files, each), paths))
     return [
-        Shard(files.unstrip_protocol(each), PurePosixPath(each).relative_to(fixed).as_posix(), *known)
+        Shard(files.unstrip_protocol(each), PurePosixPath(each).relative_to(root).as_posix(), *known)
         for each, known in zip(paths, facts, strict=True)
     ]
 
 
-def _fixed(path: str) -> list[str]:
-    """Return the folders of a pattern that have no wildcard."""
+def fixed(path: str) -> PurePosixPath:
+    """Return the folder that a pattern names before its first wildcard."""
     parts = PurePosixPath(path).parts[:-1]
     wild = [i for i, part in enumerate(parts) if any(sign in part for sign in "*?[")]
-    return list(parts[: wild[0]] if wild else parts)
+    return PurePosixPath(*(parts[: wild[0]] if wild else parts))
 
 
 def _facts(files: Any, path: str) -> tuple[int, str]:

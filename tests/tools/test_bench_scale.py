@@ -1,0 +1,58 @@
+"""tools/bench_scale.py, tools/measured.py, tools/scale/drawn.py: what is drawn and how it is measured."""
+
+import json
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tools import bench_scale
+from tools.measured import measured
+from tools.scale import drawn
+
+
+def held(megabytes: int) -> int:
+    """Hold so many megabytes for a moment, and use the processor."""
+    block = np.ones(megabytes * 125_000)
+    time.sleep(0.5)
+    return int(sum(block[:1000]))
+
+
+def fail() -> None:
+    raise ValueError("on purpose")
+
+
+def test_a_run_is_measured_in_a_process_of_its_own():
+    few, many = measured(held, 10), measured(held, 210)
+    assert few.result == many.result == 1000
+    assert 150 < many.peak_mb - few.peak_mb < 260
+    assert few.seconds >= 0.5 > few.cpu_seconds
+
+
+def test_a_run_that_fails_is_told(capfd):
+    with pytest.raises(RuntimeError, match="fail ended with status 1"):
+        measured(fail)
+    assert "on purpose" in capfd.readouterr().err
+
+
+def test_what_is_drawn_is_the_same_each_time_and_has_near_duplicates():
+    texts, hashes = drawn.texts(500), drawn.hashes(500)
+    assert texts.equals(drawn.texts(500)) and hashes.equals(drawn.hashes(500))
+    assert not texts.equals(drawn.texts(500, seed=1)) and not hashes.equals(drawn.hashes(500, seed=1))
+    assert texts.duplicated().sum() > 1 and hashes.isna().sum() == 10
+    words = texts.str.split().explode().value_counts()
+    assert words.iloc[0] > 20 * words.iloc[len(words) // 2]  # Zipf: few are frequent
+
+
+def test_a_part_replaces_its_own_figures_alone(monkeypatch, tmp_path, capsys):
+    path = tmp_path / "scale.json"
+    path.write_text(json.dumps({"other": {"x": 1}, "encoding": {"old": 2}}))
+    monkeypatch.setattr(
+        bench_scale.importlib, "import_module", lambda _: SimpleNamespace(measure=lambda: {"new": 3})
+    )
+    monkeypatch.setattr(sys, "argv", ["bench_scale", "encoding", "--json", str(path)])
+    bench_scale.main()
+    found = json.loads(path.read_text())
+    assert found["other"] == {"x": 1} and found["encoding"]["new"] == 3 and "old" not in found["encoding"]
