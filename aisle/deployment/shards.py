@@ -61,8 +61,8 @@ def system(address: str) -> tuple[Any, str]:
         import fsspec
     except ImportError:
         raise AisleError(
-            "predicting shards takes the packages of the group `batch`: pip install 'aisle[batch]', or "
-            "'aisle[batch,s3]' for s3:// addresses"
+            "predicting shards takes the packages of the group `batch`: pip install '.[batch]', or "
+            "'.[batch,s3]' for s3:// addresses"
         ) from None
     try:
         return fsspec.core.url_to_fs(address)
