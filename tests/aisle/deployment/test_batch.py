@@ -294,15 +294,15 @@ def predicted_of(package: str, folder: str, n: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_products(package, products, tmp_path):
-    """Ten times the products, in one row group, take at most a tenth more."""
-    wide = products.assign(note="x" * 2000)
+    """Of ten times the products, in one row group of 140 MB, take at most 50 MB more."""
+    wide = products.assign(note="x" * 8000)
     peaks = []
     for n in (1800, 18_000):
         pd.concat([wide] * (n // 180)).to_parquet(tmp_path / f"{n}.parquet", index=False, row_group_size=n)
         run = measured(predicted_of, str(package), str(tmp_path), n)
         assert run.result == n
         peaks.append(run.peak_mb)
-    assert peaks[1] < 1.1 * peaks[0], peaks
+    assert peaks[1] < peaks[0] + 50, peaks
 
 
 def test_results_say_of_what_they_were_made(package, given, tmp_path):
