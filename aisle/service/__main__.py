@@ -14,9 +14,7 @@ from pathlib import Path
 
 from aisle.pipeline import cli
 from aisle.service import keys
-from aisle.service.settings import MEGABYTE, Limits, Settings
-
-DATABASE, KEYS = "AISLE_DATABASE_URL", "AISLE_API_KEYS"
+from aisle.service.settings import DATABASE, KEYS, MEGABYTE, Limits, Settings
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +31,12 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default=own.host, help="interface (%(default)s); another one wants keys")
     add("--port", type=_number(0), default=8000, help="(%(default)s); 0 for one that is free")
     add("--keys", metavar="FILE", help=f"API keys, a line each; or {KEYS}, with commas between them")
-    add("--database", metavar="URL", help=f"the store (%(default)s), or {DATABASE}", default=own.database)
+    add(
+        "--database",
+        metavar="URL",
+        default=os.environ.get(DATABASE, own.database),
+        help=f"the store; or {DATABASE}",
+    )
     add("--retention", type=float, default=own.retention, metavar="DAYS", help="of predictions (%(default)s)")
     add(
         "--watch",
@@ -94,7 +97,7 @@ def settings(args: argparse.Namespace) -> Settings:
         challenger=args.challenger,
         host=args.host,
         keys=known,
-        database=os.environ.get(DATABASE, args.database),
+        database=args.database,
         retention=args.retention,
         watch=args.watch,
         limits=limits,

@@ -14,6 +14,8 @@ from aisle.service.problems import RefusalError, busy
 from aisle.service.store.tables import now
 from aisle.service.store.writer import Writer
 
+KEPT = 20
+"""Categories of a prediction whose probabilities are stored: a tree may have hundreds."""
 FREE = 0.5
 """Share of the queue that tables leave to requests of a few products."""
 
@@ -35,6 +37,12 @@ def facts(model: ServedModel) -> dict[str, Any]:
 def ranked(category: str, probability: float) -> dict[str, Any]:
     """Return a category as an answer has it (`schemas.Ranked`)."""
     return {"category": category, "category_path": answering.path(category), "probability": probability}
+
+
+def most_probable(probabilities: dict[str, float]) -> dict[str, float]:
+    """Return the categories that the store keeps the probabilities of, the most probable first."""
+    order = sorted(probabilities, key=lambda name: (-probabilities[name], name))
+    return {name: probabilities[name] for name in order[:KEPT]}
 
 
 class Classifier:
@@ -149,7 +157,7 @@ class Classifier:
                     "role": role,
                     "category": answer["category"],
                     "probability": answer["probability"],
-                    "probabilities": answer["probabilities"],
+                    "probabilities": most_probable(answer["probabilities"]),
                     "threshold": answer["threshold"],
                     "needs_person": answer["send_to_person"],
                     "reasons": [reason["code"] for reason in answer["reasons"]],

@@ -7,6 +7,8 @@ from aisle.service.keys import Key
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MEGABYTE = 2**20
+DATABASE, KEYS = "AISLE_DATABASE_URL", "AISLE_API_KEYS"
+"""Names of environment variables."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ from aisle.service.settings import Limits, Settings
 CATEGORIES = ["Home >> Clocks", "Home >> Lamps", "Mugs"]
 WORDS = dict(zip(CATEGORIES, ("dial quartz alarm", "bulb shade glow", "coffee tea handle"), strict=True))
 TINTS = dict(zip(CATEGORIES, ((200, 60, 60), (60, 200, 60), (60, 60, 200)), strict=True))
+IMAGES = read_yaml(Path(__file__).parents[3] / "params.yaml")["images"]
+TEXT = recipes.TextRecipe(fields=["title", "description"], form="clean")
+SEEN = recipes.VectorRecipe(modality="image", encoder="descriptors", weights="none", learned=False)
 DECISION = {
     "temperature": 0.8,
     "threshold": 0.6,
@@ -83,27 +86,32 @@ def as_sent(product: dict) -> dict:
     return product | {"image": listed if isinstance(images, list) else listed[0]}
 
 
-def write_models(folder: Path, C: float) -> None:
-    """Write a model of words, one of pictures, and the vote of both."""
-    rows = [each for each in products(120, 1) if "title" in each and isinstance(each.get("image"), bytes)]
+def learned() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return texts, vectors of pictures and categories of some products."""
+    rows = [each for each in products(60, 1) if "title" in each and isinstance(each.get("image"), bytes)]
     rows = [each for each in rows if each["image"] != b"no picture"]
-    y = np.array([next(c for c in CATEGORIES if _of(each, c)) for each in rows])
-    about = CATEGORIES, [0.5, 0.3, 0.2], "none"
-    options = {"fields": ["title", "description"], "form": "clean", "C": C}
-    words = create(ClassifierParams(title="", classifier="text_linear", input="", options=options))
-    text = recipes.TextRecipe(fields=["title", "description"], form="clean")
-    images = read_yaml(Path(__file__).parents[3] / "params.yaml")["images"]
-    nothing = Package("", "", None, "", "none", [], [], {}, images)
+    nothing = Package("", "", None, "", "none", [], [], {}, IMAGES)
     raw = RawProducts(pd.DataFrame(rows, dtype=object), nothing)
-    fitted = words.estimator().fit(np.array(raw.texts(["title", "description"], "clean"), object), y)
-    model_folder.write(
-        model_folder.SavedModel("words", "Words", *about, text, estimator=fitted), folder / "words"
-    )
-    seen = recipes.VectorRecipe(modality="image", encoder="descriptors", weights="none", learned=False)
-    eyes = make_pipeline(StandardScaler(), LogisticRegression()).fit(raw.vectors(seen, None), y)
-    model_folder.write(model_folder.SavedModel("eyes", "Eyes", *about, seen, estimator=eyes), folder / "eyes")
+    texts = np.array(raw.texts(TEXT.fields, TEXT.form), object)
+    y = [next(name for name in CATEGORIES if _of(each, name)) for each in rows]
+    return texts, raw.vectors(SEEN, None), np.array(y)
+
+
+def write_models(folder: Path, C: float, data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    """Write a model of words, one of pictures, and the vote of both."""
+    texts, vectors, y = data
+    about = CATEGORIES, [0.5, 0.3, 0.2], "none"
+    options = {"fields": TEXT.fields, "form": "clean", "C": C}
+    entry = ClassifierParams(title="", classifier="text_linear", input="", options=options)
+    fitted = {
+        "words": (TEXT, create(entry).estimator().fit(texts, y)),
+        "eyes": (SEEN, make_pipeline(StandardScaler(), LogisticRegression()).fit(vectors, y)),
+    }
+    for name, (recipe, estimator) in fitted.items():
+        model = model_folder.SavedModel(name, name, *about, recipe, estimator=estimator)
+        model_folder.write(model, folder / name)
     vote = model_folder.SavedModel(
-        "both", "Both", *about, members=["words", "eyes"], estimator=decision_fusion.Vote()
+        "both", "Both", *about, members=[*fitted], estimator=decision_fusion.Vote()
     )
     model_folder.write(vote, folder / "both")
 
@@ -116,16 +124,13 @@ def _of(product: dict, category: str) -> bool:
 @pytest.fixture(scope="session")
 def two_packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return two packages of one kind that answer differently."""
-    root = tmp_path_factory.mktemp("service")
-    images = read_yaml(Path(__file__).parents[3] / "params.yaml")["images"]
+    root, data = tmp_path_factory.mktemp("service"), learned()
     made = []
     for name, C in (("first", 1.0), ("second", 100.0)):
-        write_models(root / name, C)
-        target = root / "packages" / name
-        columns = {"title": "name"}
-        packaging.assemble(
-            "both", root / name, root / "none", target, "tiny", {}, images, DECISION, columns=columns
-        )
+        write_models(root / name, C, data)
+        target, columns = root / "packages" / name, {"title": "name"}
+        about = root / name, root / "none", target, "tiny", {}, IMAGES, DECISION
+        packaging.assemble("both", *about, columns=columns)
         made.append(target)
     return made[0], made[1]
 
