@@ -83,9 +83,9 @@ class Admission:
     @staticmethod
     def _same_site(request: Request) -> None:
         """See that a request was meant for this service: neither its page nor its name is another's."""
-        host = urlsplit(f"//{request.headers.get('host', '')}")
         origin = request.headers.get("origin")
         try:
+            host = urlsplit(f"//{request.headers.get('host', '')}")
             other = origin is not None and urlsplit(origin).netloc != host.netloc
             foreign = host.hostname not in (*LOOPBACK, "testserver")
         except ValueError:

@@ -3,8 +3,8 @@
   python -m aisle.service.export --output exported
 
 writes predictions.parquet, feedback.parquet and reviews.parquet. Rows stand in the order of their time and
-id, whatever the database; times are UTC in microseconds; lists and objects are JSON with sorted keys. The service
-may run meanwhile: each table is read as it is at one moment.
+id, whatever the database; times are UTC in microseconds; lists and objects are JSON with sorted keys. The
+service may run meanwhile: each table is read as it is at one moment.
 """
 
 import argparse

@@ -131,6 +131,8 @@ def of_form(form: Form, limits: Limits, package: Package) -> Asked:
         413 or 422, of the first thing that is wrong.
     """
     fields, files = form.fields, form.files
+    if not fields and not files:
+        raise RefusalError(422, "a form must have a field or a picture of a product; it has none")
     if _PRODUCTS in fields:
         if len(fields) > 1:
             told = "a form must have either the part products or the fields of one product; it has both"
