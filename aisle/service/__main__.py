@@ -9,12 +9,17 @@ how to give out keys, and what is promised.
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from aisle.pipeline import cli
 from aisle.service import keys
 from aisle.service.settings import DATABASE, KEYS, MEGABYTE, Limits, Settings
+
+SWITCH = 5e-4
+"""Seconds after which the batcher's thread lets the one in that talks to clients; Python's own are 5 ms, which
+each of its calls to the system would wait for."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     add("--rate", type=_number(1), metavar="N", help="products per minute and key (any number)")
     add(
         "--queue", type=_number(1), default=limits.queue, metavar="N", help="products that wait (%(default)s)"
+    )
+    add(
+        "--batch", type=_number(1), default=limits.batch, metavar="N", help="predicted together (%(default)s)"
     )
     add("--seconds", type=float, default=limits.seconds, help="until a request is answered (%(default)s)")
     add(
@@ -88,6 +96,7 @@ def settings(args: argparse.Namespace) -> Settings:
     limits = Limits(
         rate=args.rate,
         queue=args.queue,
+        batch=args.batch,
         seconds=args.seconds,
         body=args.body * MEGABYTE,
         file=args.body * MEGABYTE,
@@ -115,6 +124,7 @@ def main() -> None:
     from aisle.service import app, logs, state
 
     logs.configure()
+    sys.setswitchinterval(SWITCH)
     uvicorn.run(
         app.create(state.make(said)),
         host=args.host,

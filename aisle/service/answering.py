@@ -13,7 +13,7 @@ from aisle.catalogue.picture_files import PictureFolder
 from aisle.catalogue.taxonomy import PATH_SEPARATOR
 from aisle.deployment import manifest
 from aisle.deployment.packaging import RAW
-from aisle.deployment.predictor import BATCH, Predictor, RawProducts, as_json
+from aisle.deployment.predictor import BATCH, Inputs, Predictor, RawProducts, as_json
 
 Product = Mapping[str, Any]
 """Fields of `packaging.RAW`; `image` is bytes, a list of these, or names, which are never found."""
@@ -73,6 +73,13 @@ class ServedModel(Predictor):
         super().__init__(folder)
         self.digest = digest(folder)
         self.version = self.digest[:12]
+        self._looked_at: tuple[Inputs, dict[str, np.ndarray]] | None = None
+
+    def presence(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return which fields products have, as `Predictor.presence` does; made once of the same inputs."""
+        if self._looked_at is None or self._looked_at[0] is not inputs:
+            self._looked_at = inputs, super().presence(inputs)
+        return self._looked_at[1]
 
     def answers(self, products: Sequence[Product]) -> list[Answer]:
         """Return what is said of products.
@@ -101,6 +108,7 @@ class ServedModel(Predictor):
         decided["warning"] = self._warnings(raw, decided)
         thresholds = self.thresholds(self.presence(raw))
         fewer = self._unpromised(raw)
+        self._looked_at = None
         found = as_json(decided)
         for i, answer in enumerate(found):
             sure = np.isfinite(thresholds[i])

@@ -10,16 +10,15 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from aisle.deployment.predictor import BATCH
 from aisle.service.answering import Answer, Product, ServedModel
 from aisle.service.logs import logger
 from aisle.service.metrics import Metrics
 from aisle.service.problems import busy
 
-LARGEST = 64
-"""Products of a batch."""
 LONGEST_WAIT = 0.005
 """Seconds that the first product of a batch waits for others."""
 
@@ -62,19 +61,14 @@ class Batcher:
         Products that may wait.
     metrics
         What is counted.
-    after
-        Called with each batch's model, products and answers when they are on their way to the clients.
+    largest
+        Products of a batch, at most.
     """
 
-    def __init__(
-        self,
-        capacity: int,
-        metrics: Metrics,
-        after: Callable[[ServedModel, list[Product], list[Answer | Exception]], object] | None = None,
-    ) -> None:
+    def __init__(self, capacity: int, metrics: Metrics, largest: int = BATCH) -> None:
         self.capacity = capacity
         self._metrics = metrics
-        self._after = after
+        self._largest = largest
         self._jobs: deque[Job] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
@@ -153,15 +147,15 @@ class Batcher:
         if self._last_jobs < 2:
             return
         until = self._jobs[0].accepted + LONGEST_WAIT
-        while len(self._jobs) < self._last_jobs and self._waiting < LARGEST and not self._closing:
+        while len(self._jobs) < self._last_jobs and self._waiting < self._largest and not self._closing:
             left = until - time.monotonic()
             if left <= 0 or not self._changed.wait(left):
                 return
 
     def _take(self) -> list[tuple[Job, int, int]]:
-        """Take at most `LARGEST` products of one model; what nobody waits for is left out."""
+        """Take at most so many products of one model; what nobody waits for is left out."""
         parts: list[tuple[Job, int, int]] = []
-        room, now = LARGEST, time.monotonic()
+        room, now = self._largest, time.monotonic()
         while self._jobs and room:
             job = self._jobs[0]
             left = len(job.products) - job.taken
@@ -201,8 +195,6 @@ class Batcher:
                 ended.append(job)
         for loop in {job.loop for job in ended}:
             self._deliver(loop, [job for job in ended if job.loop is loop])
-        if self._after:
-            self._after(model, products, answers)
 
     def _answers(self, model: ServedModel, products: list[Product]) -> list[Answer | Exception]:
         """Return what the model says; one product that it fails on costs that product alone."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aisle.deployment.predictor import BATCH
 from aisle.service.keys import Key
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -29,8 +30,8 @@ class Limits:
         Tables that are answered at a time.
     rows
         Of a table.
-    queue
-        Products that wait, at most.
+    queue, batch
+        Products that wait, and that are predicted together, at most.
     rate
         Products per minute and key, None for any number.
     """
@@ -46,6 +47,7 @@ class Limits:
     files: int = 2
     rows: int = 100_000
     queue: int = 1024
+    batch: int = BATCH
     rate: int | None = None
 
 

@@ -80,7 +80,7 @@ def make(settings: Settings) -> State:
     if settings.challenger:
         other = Serving(settings.challenger, settings.packages, metrics, "challenger")
         challenger = Challenger(other, metrics)
-    batcher = Batcher(limits.queue, metrics)
+    batcher = Batcher(limits.queue, metrics, limits.batch)
     writer = Writer(engine, settings.buffer, settings.retention, metrics)
     return State(
         settings=settings,

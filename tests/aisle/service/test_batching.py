@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from aisle.service.batching import LARGEST, LONGEST_WAIT, Batcher, QueueFullError
+from aisle.deployment.predictor import BATCH
+from aisle.service.batching import LONGEST_WAIT, Batcher, QueueFullError
 from aisle.service.metrics import Metrics
 
 
@@ -48,7 +49,7 @@ def test_each_gets_its_own_answers_in_its_order(batcher):
         found = await asyncio.gather(*(job.future for job in jobs))
         for job, answers in zip(jobs, found, strict=True):
             assert [each["said"] for each in answers] == list(job.products)
-        assert max(map(len, model.batches)) <= LARGEST and len(model.batches) < 25
+        assert max(map(len, model.batches)) <= BATCH and len(model.batches) < 25
 
     asyncio.run(go())
 

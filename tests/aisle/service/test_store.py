@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -181,16 +182,15 @@ def test_the_same_rows_give_the_same_bytes(tmp_path, server):
     assert table[0]["at"].isoformat() == rows[0]["at"].isoformat()
 
 
-def test_the_command_exports_every_table(settings, tmp_path):
+def test_the_command_exports_every_table(settings, tmp_path, monkeypatch, capsys):
     engine = database.open_store(settings.database)
     with engine.begin() as connection:
         connection.execute(insert(Prediction), [row(1)])
-    command = ["python", "-m", "aisle.service.export", "--database", settings.database, "--output", "out"]
-    repo = Path(__file__).parents[3]
-    environment = os.environ | {"PYTHONPATH": str(repo)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "1 rows of predictions" in done.stdout
+    engine.dispose()
+    flags = ["--database", settings.database, "--output", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["export", *flags])
+    export.main()
+    assert "1 rows of predictions" in capsys.readouterr().out
     found = {path.name: pq.read_metadata(path).num_rows for path in (tmp_path / "out").iterdir()}
     assert found == {"predictions.parquet": 1, "feedback.parquet": 0, "reviews.parquet": 0}
 
