@@ -1,8 +1,8 @@
 """Measure the service against `mlflow models serve` and LitServe.
 
-Each server is loaded by wrk over loopback, with 32 connections, and asked one by one; `unbatched` is the service
-with `--batch 1`. Servers are one process each. What is compared is what a client gets: requests per second and
-the 95th percentile of a request's time. Every server's first answer is compared with `predict`.
+Each server is loaded by wrk over loopback, with 32 connections, and asked one by one; `unbatched` is the
+service with `--batch 1`. Servers are one process each. What is compared is what a client gets: requests per
+second, and the 95th percentile of a request's time. The first answers are compared with those of `predict`.
 
   python tools/bench_service.py --model packages/champion
 
@@ -220,13 +220,14 @@ def idle_p95(address: str, bodies: list[Any], n: int) -> float:
 
 
 def servers(package: Path, folder: Path) -> dict[str, tuple[list[str], str, Any]]:
-    """Return each server: its command, its address, and how it is sent a product."""
+    """Return each server: its command, its address, and how a product is sent to it."""
     import mlflow.pyfunc
 
     mlflow.pyfunc.save_model(
         folder / "mlflow", loader_module="aisle.deployment.mlflow_model", data_path=str(package)
     )
-    python, found = sys.executable, {}
+    python = sys.executable
+    found: dict[str, tuple[list[str], str, Any]] = {}
     for name, flags in (("aisle", []), ("unbatched", ["--batch", "1"])):
         port = free_port()
         store = ["--database", f"sqlite:///{folder}/{name}.db"]

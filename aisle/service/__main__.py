@@ -18,8 +18,8 @@ from aisle.service import keys
 from aisle.service.settings import DATABASE, KEYS, MEGABYTE, Limits, Settings
 
 SWITCH = 5e-4
-"""Seconds after which the batcher's thread lets the one in that talks to clients; Python's own are 5 ms, which
-each of its calls to the system would wait for."""
+"""Seconds after which the batcher's thread lets the one in that talks to clients. Python's own are 5 ms, for
+which each of its calls to the system would wait."""
 
 
 def parser() -> argparse.ArgumentParser:
