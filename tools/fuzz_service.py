@@ -3,8 +3,8 @@
   python tools/fuzz_service.py --model champion
 
 starts a service on a free port, makes the cases, and fails where an answer is a 5xx or is not what the
-file says, where fewer cases were made than asked for, or where the process has ended. Its memory is measured before
-and after.
+file says, where fewer cases were made than asked for, or where the process has ended. Its memory is measured
+before and after.
 """
 
 import argparse

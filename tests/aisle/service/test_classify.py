@@ -1,12 +1,15 @@
 """POST /v1/classify: what `predict` says, whatever a product is batched with, and why a person must look."""
 
 import json
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from aisle import predict
 from aisle.deployment.predictor import Predictor, as_json
 
 CLOCKS, MUGS = "Home >> Clocks", "Mugs"
@@ -150,3 +153,61 @@ def test_nothing_that_is_named_is_read(client, make_picture, tmp_path):
 def test_answers_are_numbers(client):
     (found,) = ask(client, {"title": "\u0000 \uffff \U0001f600" * 50})
     assert np.isfinite(list(found["probabilities"].values())).all()
+
+
+TABLE = """id,name,description,price
+a,quartz dial,"<p>alarm, home</p>",1.50
+b,=cmd(),tea handle,2
+c,bulb,,
+d,too,many,fields,here
+e,"coffee
+tea",handle,3
+"""
+
+
+def of_predict(pristine, source, target):
+    """Write what `aisle.predict --input` does."""
+    arguments = ["--input", str(source), "--output", str(target)]
+    predict.many(Predictor(pristine), predict.parser().parse_args(arguments))
+
+
+def test_a_table_is_answered_as_predict_answers_it(client, pristine, tmp_path):
+    source = tmp_path / "products.csv"
+    source.write_text(TABLE)
+    of_predict(pristine, source, tmp_path / "expected.csv")
+    answer = client.post("/v1/classify/file", content=TABLE.encode(), headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/csv")
+    (tmp_path / "found.csv").write_bytes(answer.content)
+    found, expected = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("found", "expected"))
+    pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=0, atol=1e-6)
+    assert found["reasons"][3] == "malformed_record" and found["send_to_person"][3]
+    assert found["prediction_id"].nunique() == 5
+    digest = answer.headers["x-model-digest"]
+    assert {*found["model_digest"]} == {digest}
+
+
+def test_a_parquet_file_has_pictures_and_is_answered_as_parquet(client, pristine, make_products, tmp_path):
+    """More rows than a batch has."""
+    rows = [each for each in make_products(100, 3) if not isinstance(each.get("image"), list)]
+    source = tmp_path / "products.parquet"
+    pd.DataFrame(rows).to_parquet(source)
+    of_predict(pristine, source, tmp_path / "expected.parquet")
+    kind = "application/vnd.apache.parquet"
+    answer = client.post("/v1/classify/file", content=source.read_bytes(), headers={"Content-Type": kind})
+    assert answer.status_code == 200 and answer.headers["content-type"] == kind
+    (tmp_path / "found.parquet").write_bytes(answer.content)
+    found, expected = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("found", "expected"))
+    assert len(found) == len(rows) and found["used_image"].sum() > 40
+    pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=0, atol=1e-6)
+
+
+def test_no_file_of_a_table_is_left(client):
+    before = {*Path(tempfile.gettempdir()).glob("*aisle-table-*")}
+    for content in (TABLE.encode(), b"nothing"):
+        client.post("/v1/classify/file", content=content, headers={"Content-Type": "text/csv"})
+    assert {*Path(tempfile.gettempdir()).glob("*aisle-table-*")} <= before
+
+
+def test_a_table_may_have_no_rows(client):
+    answer = client.post("/v1/classify/file", content=b"id,title\n", headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 200 and answer.text.startswith("id,title")

@@ -6,12 +6,14 @@ The number of cases is small here; `python tools/fuzz_service.py` makes thousand
 import json
 import threading
 import time
+from pathlib import Path
 from unittest import SkipTest
 
 import jsonschema
 import pytest
 import schemathesis
 import uvicorn
+from fastapi import APIRouter
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -21,8 +23,10 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.testclient import TestClient
 
 from aisle.service import app, state
+from aisle.service.routes import health
 from aisle.service.settings import Settings
 
 CASES = 12
@@ -113,3 +117,17 @@ def test_every_operation_says_what_it_is_for_and_how_it_refuses(client):
             if not path.startswith("/health"):
                 assert operation["responses"]["401"], path
     assert json.dumps(found).count("HTTPValidationError") <= 2  # named by FastAPI, used by nothing
+
+
+def test_the_endpoint_of_the_guide_is_one(settings):
+    """CONTRIBUTING.md's example as it stands."""
+    guide = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = guide.split("### An endpoint of the service\n")[1].split("\n### ")[0]
+    code = section.split("```python\n")[1].split("```")[0]
+    names = vars(health) | {"router": APIRouter()}
+    exec(code, names)
+    made = app.create(state.make(settings))
+    made.include_router(names["router"])
+    with TestClient(made) as client:
+        assert client.get("/v1/queue").json() == {"waiting": 0}
+        assert client.get("/openapi.json").json()["paths"]["/v1/queue"]["get"]["responses"]["401"]
