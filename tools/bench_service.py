@@ -129,8 +129,10 @@ def post(address: str, body: Any) -> Any:
 
 
 @contextmanager
-def running(name: str, command: list[str], address: str, body: Any, folder: Path) -> Iterator[Any]:
-    """Run a server until the end, and give its first answer.
+def running(
+    name: str, command: list[str], address: str, body: Any, folder: Path
+) -> Iterator[tuple[int, Any]]:
+    """Run a server until the end; give its process and its first answer.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def running(name: str, command: list[str], address: str, body: Any, folder: Path
                         said = log.read_text(errors="replace")[-600:]
                         raise AisleError(f"{name} must answer; it does not ({error}): {said}") from None
                     time.sleep(0.2)
-            yield answer
+            yield server.pid, answer
         finally:
             with suppress(ProcessLookupError):  # it has ended by itself, and what raises says so
                 os.killpg(server.pid, 15)
@@ -286,7 +288,7 @@ def measure(package: Path, seconds: int, calls: int, rounds: int, folder: Path) 
     for _ in range(rounds):
         for name, (command, address, form) in listed.items():
             bodies = [form(each) for each in sent]
-            with running(name, command, address, bodies[0], folder) as answer:
+            with running(name, command, address, bodies[0], folder) as (_, answer):
                 said = probability(answer)
                 if not np.allclose([said[each] for each in expected], [*expected.values()], atol=1e-6):
                     raise AisleError(f"{name} must say what `predict` says; it does not")

@@ -33,16 +33,10 @@ CHECKS = (
 SUMMARY = re.compile(r"([\d,]+) generated, ([\d,]+) passed")
 
 
-def memory(port: int) -> float:
-    """Return the megabytes in memory of who listens on a port."""
-    import psutil
-
-    owner = next(
-        each.pid
-        for each in psutil.net_connections("tcp")
-        if each.status == "LISTEN" and each.laddr.port == port
-    )
-    return round(float(psutil.Process(owner).memory_info().rss) / 2**20, 1)
+def memory(process: int) -> float:
+    """Return the megabytes that a process has in memory."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return round(int(next(line.split()[1] for line in lines if line.startswith("VmRSS:"))) / 1024, 1)
 
 
 def fuzz(package: Path, examples: int, seed: int, folder: Path) -> dict[str, float]:
@@ -57,8 +51,8 @@ def fuzz(package: Path, examples: int, seed: int, folder: Path) -> dict[str, flo
     address = f"http://127.0.0.1:{port}"
     store = ["--database", f"sqlite:///{folder}/service.db"]
     command = [sys.executable, "-m", "aisle.service", "--model", str(package), "--port", str(port), *store]
-    with running("service", command, f"{address}/v1/classify", {"title": "clock"}, folder):
-        before = memory(port)
+    with running("service", command, f"{address}/v1/classify", {"title": "clock"}, folder) as (process, _):
+        before = memory(process)
         tool = str(Path(sys.executable).with_name("schemathesis"))
         flags = ["--max-examples", str(examples), "--checks", ",".join(CHECKS), "--seed", str(seed)]
         asked = [tool, "run", f"{address}/openapi.json", *flags, "--no-color", "--continue-on-failure"]
@@ -67,7 +61,7 @@ def fuzz(package: Path, examples: int, seed: int, folder: Path) -> dict[str, flo
         if done.returncode or match is None:
             raise AisleError(f"every case must pass; schemathesis says: {done.stdout[-3000:]}")
         made, passed = (int(each.replace(",", "")) for each in match.groups())
-        return {"cases": made, "passed": passed, "rss_before_mb": before, "rss_after_mb": memory(port)}
+        return {"cases": made, "passed": passed, "rss_before_mb": before, "rss_after_mb": memory(process)}
 
 
 def main() -> None:

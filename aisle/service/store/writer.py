@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from aisle.service.logs import logger
 from aisle.service.metrics import Metrics
@@ -25,6 +25,8 @@ PAUSE, LONGEST_PAUSE = 0.2, 10.0
 """Seconds between two batches; between two attempts after failures, at most."""
 SWEEP = 3600
 """Seconds between two looks for what is too old."""
+ROWS = (StatementError, ValueError, TypeError)
+"""What is wrong with a row, of StatementError but for what the database says of itself."""
 INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -110,8 +112,8 @@ class Writer:
         with self._lock:
             rows = [self._rows[i] for i in range(min(BATCH, len(self._rows)))]
         try:
-            insert(self._engine, Prediction, rows)
-        except SQLAlchemyError as error:
+            n = self._insert(rows)
+        except Exception as error:  # whatever it is, the rows stay, and the thread
             self._metrics.errors.inc()
             self._failures = min(self._failures + 1, 16)
             if self._failures in (1, 4, 16):
@@ -125,8 +127,22 @@ class Writer:
             while self._rows and id(self._rows[0]) in written:  # some may have been dropped meanwhile
                 self._rows.popleft()
             self._metrics.waiting.set(len(self._rows))
-        self._metrics.written.inc(len(rows))
+        self._metrics.written.inc(n)
         return True
+
+    def _insert(self, rows: list[dict[str, Any]]) -> int:
+        """Write rows, and return how many are written: one that no database takes is dropped, alone."""
+        try:
+            insert(self._engine, Prediction, rows)
+            return len(rows)
+        except ROWS as error:
+            if isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError):
+                raise
+            if len(rows) == 1:
+                self._metrics.dropped.inc()
+                logger().error("store_refused", why=type(getattr(error, "orig", error)).__name__)
+                return 0
+        return sum(self._insert([row]) for row in rows)
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept < SWEEP:

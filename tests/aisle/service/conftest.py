@@ -32,6 +32,7 @@ TINTS = dict(zip(CATEGORIES, ((200, 60, 60), (60, 200, 60), (60, 60, 200)), stri
 IMAGES = read_yaml(Path(__file__).parents[3] / "params.yaml")["images"]
 TEXT = recipes.TextRecipe(fields=["title", "description"], form="clean")
 SEEN = recipes.VectorRecipe(modality="image", encoder="descriptors", weights="none", learned=False)
+HOME = "http://localhost"
 DECISION = {
     "temperature": 0.8,
     "threshold": 0.6,
@@ -161,7 +162,7 @@ def serve():
 
     def start(settings: Settings, **limits: float) -> TestClient:
         own = replace(settings, limits=replace(settings.limits, **limits))
-        client = TestClient(app.create(state.make(own)), raise_server_exceptions=False)
+        client = TestClient(app.create(state.make(own)), HOME, raise_server_exceptions=False)
         clients.append(client.__enter__())
         return clients[-1]
 
@@ -179,7 +180,7 @@ def client(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         watch=0,
         limits=Limits(),
     )
-    with TestClient(app.create(state.make(own)), raise_server_exceptions=False) as found:
+    with TestClient(app.create(state.make(own)), HOME, raise_server_exceptions=False) as found:
         yield found
 
 

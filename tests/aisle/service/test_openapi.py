@@ -128,6 +128,6 @@ def test_the_endpoint_of_the_guide_is_one(settings):
     exec(code, names)
     made = app.create(state.make(settings))
     made.include_router(names["router"])
-    with TestClient(made) as client:
+    with TestClient(made, "http://localhost") as client:
         assert client.get("/v1/queue").json() == {"waiting": 0}
         assert client.get("/openapi.json").json()["paths"]["/v1/queue"]["get"]["responses"]["401"]

@@ -222,6 +222,19 @@ def test_more_than_may_wait_is_dropped_and_counted(url):
     engine.dispose()
 
 
+@pytest.mark.parametrize("wrong", [{"category": None}, {"at": "yesterday"}, {"probabilities": {1, 2}}])
+def test_a_row_that_no_database_takes_costs_itself_alone(url, wrong):
+    metrics, engine = Metrics(), database.open_store(url)
+    writer = Writer(engine, 10, 90, metrics)
+    writer.add([row(1), row(2, **wrong), row(3)])
+    writer.start()
+    writer.close()
+    assert count(engine) == 2
+    assert metrics.registry.get_sample_value("aisle_store_dropped_total") == 1
+    assert metrics.registry.get_sample_value("aisle_store_written_total") == 2
+    engine.dispose()
+
+
 def test_a_database_that_stops_costs_no_answer_and_no_row(server, settings, serve):
     client = serve(replace(settings, database=server.url))
     engine, metrics = client.app.state.service.engine, client.app.state.service.metrics
