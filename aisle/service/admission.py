@@ -157,11 +157,12 @@ class Admission:
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
             raise too_large
-        until = time.monotonic() + self.limits.seconds
         total, stream = 0, request.stream()
+        until = asyncio.get_running_loop().time() + self.limits.seconds
         while True:
             try:
-                chunk = await asyncio.wait_for(anext(stream), until - time.monotonic())
+                async with asyncio.timeout_at(until):
+                    chunk = await anext(stream)
             except StopAsyncIteration:
                 return
             except TimeoutError:

@@ -45,7 +45,7 @@ def configure() -> None:
         processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
@@ -67,6 +67,9 @@ def configure() -> None:
     logging.getLogger("uvicorn.access").disabled = True  # `requests.py` writes a line with the id
 
 
+_LOGGER = structlog.get_logger(_OWN)
+
+
 def logger() -> Any:
     """Return the service's logger."""
-    return structlog.get_logger(_OWN)
+    return _LOGGER

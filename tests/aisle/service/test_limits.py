@@ -1,5 +1,6 @@
 """Hostile and wrong requests: each is refused with a 4xx and one sentence, and the service answers on."""
 
+import asyncio
 import base64
 import io
 import json
@@ -15,8 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from aisle.pipeline.errors import AisleError
-from aisle.service import keys, state
+from aisle.service import app, keys, state
 from aisle.service.keys import Key
+from aisle.service.settings import Settings
 
 JSON, CSV, PARQUET = (
     {"Content-Type": kind} for kind in ("application/json", "text/csv", "application/vnd.apache.parquet")
@@ -341,3 +343,27 @@ def test_keys_are_read_or_refused_in_words(tmp_path):
     for path in (tmp_path / "empty", tmp_path / "nothing"):
         with pytest.raises(AisleError, match="--keys"):
             keys.read(path)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(pristine, tmp_path):
+    """A client that sends half of what it announced and then nothing."""
+    own = Settings(model=str(pristine), database=f"sqlite:///{tmp_path}/service.db", watch=0)
+    made = app.create(state.make(replace(own, limits=replace(own.limits, seconds=0.2))))
+    sent = []
+
+    async def receive():
+        if not sent:
+            sent.append(True)
+            return {"type": "http.request", "body": b'{"title": "x', "more_body": True}
+        await asyncio.sleep(60)
+
+    answered = []
+
+    async def send(message):
+        answered.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/classify", "raw_path": b"/v1/classify"}
+    scope |= {"query_string": b"", "headers": headers, "http_version": "1.1", "scheme": "http"}
+    asyncio.run(asyncio.wait_for(made(scope, receive, send), 10))
+    assert answered[0]["status"] == 408 and b"within 0.2 seconds" in answered[1]["body"]
