@@ -39,6 +39,7 @@ from aisle.pipeline.params import check
 if TYPE_CHECKING:
     import pandas as pd
 
+    from aisle.catalogue.formats.records import FormatParams
     from aisle.deployment.predictor import Predictor
 
 
@@ -98,8 +99,21 @@ def columns_said(args: argparse.Namespace) -> dict[str, str]:
     return said
 
 
-def read_products(args: argparse.Namespace, package: packaging.Package) -> tuple["pd.DataFrame", ...]:
+def read_products(
+    source: str | Path, package: packaging.Package, said: Mapping[str, str], params: "FormatParams"
+) -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame", str]:
     """Read a table of raw products.
+
+    Parameters
+    ----------
+    source
+        The table's file.
+    package
+        Of the model: its catalogue's columns are looked for.
+    said
+        Field to its column, where the user says it.
+    params
+        What is known of the format.
 
     Returns
     -------
@@ -109,6 +123,8 @@ def read_products(args: argparse.Namespace, package: packaging.Package) -> tuple
         The same records as the predictor reads them (`aisle.deployment.product_table.raw_products`).
     problems : pandas.DataFrame
         Columns line and problem ("" where the record is well-formed), likewise.
+    told : str
+        What was found out about the format and the columns, in words.
 
     Raises
     ------
@@ -117,28 +133,55 @@ def read_products(args: argparse.Namespace, package: packaging.Package) -> tuple
     """
     import pandas as pd
 
-    from aisle.catalogue.formats.records import FormatParams
     from aisle.catalogue.source import read_source
     from aisle.deployment import product_table
 
-    said = columns_said(args)
-    options = {name: getattr(args, name) for name in ("encoding", "delimiter", "quote")}
-    params = check({key: value for key, value in options.items() if value is not None}, FormatParams, "--")
-    records = read_source(args.input, params)
+    records = read_source(source, params)
     if swallowed := [line for line, words in records.problems.items() if "inch mark" in words]:
         raise AisleError(
-            f"{args.input} must have one row a product; on line {swallowed[0]} "
+            f"{source} must have one row a product; on line {swallowed[0]} "
             f"{records.problems[swallowed[0]]} (--quote)"
         )
     columns = product_table.find_columns(records.table, package.columns, said)
-    print(f"{args.input} {records.told()}; {_told(columns)}", file=sys.stderr)
     lines = records.table.index
     problems = pd.DataFrame({"line": lines, "problem": [records.problems.get(line, "") for line in lines]})
     return (
         product_table.as_cells(records.table),
         product_table.raw_products(records, columns, params),
         problems,
+        f"{records.told()}; {_told(columns)}",
     )
+
+
+def beside(
+    kept: "pd.DataFrame", table: "pd.DataFrame", problems: "pd.DataFrame", source: str | Path
+) -> "pd.DataFrame":
+    """Return a table with its predictions beside it; a malformed record goes to a person and says why.
+
+    Parameters
+    ----------
+    kept, problems, source
+        Of `read_products`.
+    table
+        Predictions of its products, as of `Predictor.predict`; changed in its place.
+
+    Raises
+    ------
+    AisleError
+        If the table has columns of the predictions' names.
+    """
+    import pandas as pd
+
+    if twice := sorted({*kept.columns} & {*table.columns}):
+        raise AisleError(f"{source} must not have columns of the predictions; rename {some(twice)}")
+    if len(table):
+        told = problems["problem"].map(lambda words: f"the record is malformed: {words}" if words else "")
+        table["warning"] = [told[i] or warning for i, warning in enumerate(table["warning"])]
+        table["send_to_person"] |= told.ne("")
+    rows = pd.concat([kept, table], axis=1)
+    if len(rows) != len(kept):
+        raise RuntimeError(f"{len(kept)} products were read and {len(rows)} predicted")
+    return rows
 
 
 def _told(columns: Mapping[str, object]) -> str:
@@ -176,24 +219,21 @@ def many(predictor: "Predictor", args: argparse.Namespace) -> None:
     import pandas as pd
     from tqdm import tqdm
 
+    from aisle.catalogue.formats.records import FormatParams
     from aisle.deployment.predictor import as_json
 
     source = Path(args.input)
-    kept, products, problems = read_products(args, predictor.package)
+    said = columns_said(args)
+    options = {name: getattr(args, name) for name in ("encoding", "delimiter", "quote")}
+    params = check({key: value for key, value in options.items() if value is not None}, FormatParams, "--")
+    kept, products, problems, told = read_products(args.input, predictor.package, said, params)
+    print(f"{args.input} {told}", file=sys.stderr)
     folder = Path(args.images) if args.images else source.parent
     if not folder.is_dir():
         raise AisleError(f"--images must be a folder; {folder} is not")
     bar = partial(tqdm, desc="products", unit="batch", disable=None)
     table = predictor.predict(products, folder, bar) if len(products) else pd.DataFrame()
-    if twice := sorted({*kept.columns} & {*table.columns}):
-        raise AisleError(f"{source} must not have columns of the predictions; rename {some(twice)}")
-    if len(table):
-        told = problems["problem"].map(lambda words: f"the record is malformed: {words}" if words else "")
-        table["warning"] = [told[i] or warning for i, warning in enumerate(table["warning"])]
-        table["send_to_person"] |= told.ne("")
-    rows = pd.concat([kept, table], axis=1)
-    if len(rows) != len(kept):
-        raise RuntimeError(f"{len(kept)} products were read and {len(rows)} predicted")
+    rows = beside(kept, table, problems, source)
     if args.output:
         write_predictions(rows, args.output)
     if args.json:

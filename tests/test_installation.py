@@ -11,7 +11,9 @@ from packaging.utils import canonicalize_name
 from aisle.deployment.logged_models import NOT_TO_PREDICT
 from aisle.pipeline.imports import Sources
 
-GROUPS = {"pipeline", "batch", "s3", "track", "report", "dev"}
+GROUPS = {"pipeline", "batch", "s3", "track", "serve", "report", "dev"}
+BESIDE = {"batch", "serve"}
+"""Groups that are installed without the pipeline, and name some of its packages."""
 LEARNED = {"bow", "tfidf", "word2vec", "visual_words"}  # encoders that no model may read
 FRAMEWORK = {"use", "sentence_transformer"}  # not converted: predicting with them takes TensorFlow, or torch
 
@@ -39,10 +41,11 @@ def pins(repo: Path) -> dict[str, str]:
 
 def test_every_group_is_there_and_a_name_is_in_one_of_them(groups):
     assert {*groups} == {"core", *GROUPS}
-    names = [canonicalize_name(each.name) for group in groups.values() for each in group]
-    assert [name for name in {*names} if names.count(name) > 1] == [
-        "pyarrow"
-    ]  # predicting shards takes it too
+    names = {group: [canonicalize_name(each.name) for each in listed] for group, listed in groups.items()}
+    alone = [name for group in names if group not in BESIDE for name in names[group]]
+    assert len(alone) == len({*alone})
+    for group in BESIDE:
+        assert {*names[group]} & {*alone} <= {*names["pipeline"]}
 
 
 def test_requirements_pin_the_groups_and_nothing_else(groups, pins):
@@ -81,3 +84,18 @@ def test_the_core_is_what_predicting_imports(repo, groups):
     trained = {"keras", "tensorflow"}  # heads are trained with Keras and predict without
     unused = {canonicalize_name(name) for name in NOT_TO_PREDICT} | trained | {"fsspec"}  # of shards alone
     assert needs(repo, *modules) - unused == core
+
+
+def test_the_group_serve_is_what_the_service_imports_beside_the_core(repo, groups):
+    modules = [
+        path.relative_to(repo).with_suffix("").as_posix().replace("/", ".")
+        for path in sorted((repo / "aisle/service").rglob("*.py"))
+        if path.name != "__init__.py" and "versions" not in path.parts
+    ]
+    named = {group: {canonicalize_name(each.name) for each in groups[group]} for group in ("core", "serve")}
+    parts = {"pydantic-core"}  # of pydantic
+    by_name = {"uvloop", "httptools", "psycopg"}  # uvicorn and SQLAlchemy load these by their names
+    never = {canonicalize_name(name) for name in NOT_TO_PREDICT - {"pyarrow"}}
+    trained = {"keras", "tensorflow", "tensorflow-hub", "sentence-transformers"}
+    found = needs(repo, *modules) - never - trained - parts
+    assert found - named["core"] == named["serve"] - by_name

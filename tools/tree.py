@@ -16,6 +16,11 @@ BEGIN, END = "<!-- tree: made by `make tree` -->\n```text\n", "```\n<!-- end of 
 WIDTH = 118
 FOLDERS = {
     "aisle": "the library: rooms from top to bottom, nothing imports upwards (`lint-imports`)",
+    "aisle/service": "answers over HTTP: queue, batches, keys, limits, hot swap (docs/service.md)",
+    "aisle/service/routes": "a file per group of endpoints; a new one goes here",
+    "aisle/service/store": "what was answered and what people say of it: tables, migrations, writer",
+    "aisle/service/store/migrations": "Alembic's",
+    "aisle/service/store/migrations/versions": "a file per change of the tables; a new one goes here",
     "aisle/report": "results read once, sections make blocks, blocks become page, Markdown, notebook",
     "aisle/report/data": "what the report shows, read",
     "aisle/report/figures": "what several sections draw",
@@ -71,6 +76,7 @@ FILES = {
     "weights.yaml": "facts of pretrained files: address, digest, licence",
 }
 ROOMS = [
+    "service",
     "report",
     "deployment",
     "explanation",
