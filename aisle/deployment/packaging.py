@@ -12,11 +12,11 @@ The models' files are copies, so the same models give the same bytes. Nothing is
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,8 @@ class Package:
     decision
         Row of reports/evaluation/decisions.csv: temperature, threshold and its promise (threshold and bound
         are None where no product may be decided without a person), target_error, and the coverage and error
-        obtained out of fold; `by_fields`, what is promised of products that have certain fields alone
+        obtained out of fold; `threshold_depth_<d>`, of a tree, what a node of each depth must have;
+        `by_fields`, what is promised of products that have certain fields alone
         (aisle/deployment/field_promises.py). Empty where the model was not evaluated: its probabilities are
         then as they come, and all go to a person.
     pretrained
@@ -310,6 +311,14 @@ def assemble(
                 shutil.copyfile(source, made / place)
         _describe(package, token_forms(kin), made)
     return package
+
+
+def depth_thresholds(decision: Mapping[str, Any]) -> list[float]:
+    """Return what probability a node of each depth must have, from 1 on; [] where categories are no tree."""
+    found: list[float] = []
+    while (key := f"threshold_depth_{len(found) + 1}") in decision:
+        found.append(inf if decision[key] is None else float(decision[key]))
+    return found
 
 
 def promise(folder: Path, by_fields: dict[str, dict[str, Any]]) -> None:

@@ -376,8 +376,8 @@ class Predictor:
         pandas.DataFrame
             One row per product: predicted_category, predicted_probability, the same of the second and third,
             send_to_person (the probability is below the threshold of products with these fields, or nothing
-            is promised of such, or the model had no input), used_text, used_image, and the calibrated
-            probability of each category, p_<category>.
+            is promised of such, or the model had no input), used_text, used_image; where categories are nodes
+            of a tree, what `certain` returns; and the calibrated probability of each category, p_<category>.
         """
         from aisle.evaluation.calibration import scale
 
@@ -390,12 +390,50 @@ class Predictor:
         for place, rank in zip(range(len(names)), RANKS, strict=False):
             columns[f"{rank}_category"] = np.array(names, dtype=object)[order[:, place]]
             columns[f"{rank}_probability"] = np.take_along_axis(values, order[:, [place]], axis=1)[:, 0]
-        sure = values.max(axis=1) >= self.thresholds(self.presence(inputs))
+        there = self.presence(inputs)
+        sure = values.max(axis=1) >= self.thresholds(there)
         columns["send_to_person"] = ~(sure & available)
         for kind in ("text", "image"):
             columns[f"used_{kind}"] = used.get(kind, np.zeros(len(inputs), bool))
+        columns |= self.certain(values, available, there)
         columns |= {PREFIX + name: values[:, i] for i, name in enumerate(names)}
         return pd.DataFrame(columns)
+
+    def certain(
+        self, values: np.ndarray, available: np.ndarray, there: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the deepest node of the tree that is certain enough for each product to be put there.
+
+        Parameters
+        ----------
+        values
+            Calibrated probabilities (n, categories).
+        available
+            Whether the model had input, (n,).
+        there
+            Of `presence`. Thresholds of depths hold for products that have all fields.
+
+        Returns
+        -------
+        dict
+            certain_category, "" where no node is certain enough, and certain_probability, NaN there; empty
+            where the package has no thresholds by depth: its categories are no tree.
+        """
+        if not (limits := packaging.depth_thresholds(self.package.decision)):
+            return {}
+        from aisle.catalogue.taxonomy import Tree
+        from aisle.evaluation.tree_ways import decided_depth, ways
+
+        tree = Tree(tuple(self.package.categories))
+        found = ways(values, tree)
+        whole = np.logical_and.reduce([available, *there.values()])
+        depth = np.where(whole, decided_depth(found, np.array(limits)), 0)
+        rows, level = np.arange(len(depth)), np.maximum(depth - 1, 0)
+        names = np.array([*tree.nodes], object)[found.node[rows, level]]
+        return {
+            "certain_category": np.where(depth > 0, names, ""),
+            "certain_probability": np.where(depth > 0, found.probability[rows, level], np.nan),
+        }
 
     def probabilities(
         self, name: str, inputs: Inputs
@@ -485,6 +523,13 @@ class Predictor:
         return fuse(text, picture, recipe.picture_weight).vectors
 
 
+def _certain(row: Mapping[str, Any]) -> dict[str, Any]:
+    if "certain_category" not in row:
+        return {}
+    found = {"category": row["certain_category"], "probability": row["certain_probability"]}
+    return {"certain": found if found["category"] else None}
+
+
 def as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return predictions as plain values, one dict per product; `top3` and `probabilities` are nested."""
     names = [column for column in table.columns if column.startswith(PREFIX)]
@@ -499,6 +544,7 @@ def as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
                 for rank in ranks
             ],
             "used": {"text": row["used_text"], "image": row["used_image"]},
+            **_certain(row),
             "warning": row["warning"],
             "probabilities": {name.removeprefix(PREFIX): row[name] for name in names},
         }

@@ -1,14 +1,14 @@
 """Scores of one model from its predictions alone: labels, probabilities, decisions, paths, seeds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from aisle.evaluation import bootstrap, calibration, metrics, selective, tree_scores
+from aisle.evaluation import bootstrap, calibration, metrics, selective, tree_scores, tree_ways
 from aisle.evaluation.metrics import EvaluationParams
 from aisle.evaluation.path_scores import PathLevels, path_scores
 from aisle.models import predictions_table
@@ -37,6 +37,9 @@ class Model:
         are nodes of a tree, of `tree_scores.decide`.
     inner_confidence
         Of the rows of the inner folds that stand beside `selective.evidence`, after temperature scaling.
+    inner_nodes
+        Of the same m rows, the probability of the most probable node of each depth, (m, height); (m, 0) where
+        categories are no tree.
     """
 
     title: str
@@ -45,6 +48,7 @@ class Model:
     test: pd.DataFrame
     decided: pd.DataFrame
     inner_confidence: np.ndarray
+    inner_nodes: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def protocol(self) -> str:
@@ -82,9 +86,10 @@ def prepare(
     if tree.height > 1:
         decided = decided.join(tree_scores.decide(scaled, tree, group, params))
     inner = predictions_table.inner_rows(scaled[scaled["protocol"] == main_protocol(scaled)])
-    confidence = probabilities(selective.evidence(inner, group)).max(axis=1)
+    values = probabilities(selective.evidence(inner, group))
+    nodes = tree_ways.ways(values, tree).probability if tree.height > 1 else np.empty((len(values), 0))
     test = predictions_table.test_rows(table)
-    return Model(title, frozenset(modalities), weights, test, decided, confidence)
+    return Model(title, frozenset(modalities), weights, test, decided, values.max(axis=1), nodes)
 
 
 def aligned(table: pd.DataFrame, baseline: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from aisle.evaluation import (
     per_product,
     selective,
     tree_scores,
+    tree_ways,
 )
 from aisle.evaluation.metrics import EvaluationParams
 from aisle.evaluation.model_scores import NO_SEED, Model
@@ -311,8 +312,10 @@ def deployment(name: str, model: Model, group: pd.Series, params: EvaluationPara
     scaled = calibration.scale(probabilities(first), temperature)
     wrong = scaled.argmax(axis=1) != calibration.true_index(first)
     promise = selective.promise(scaled.max(axis=1), wrong, params.target_error, params.confidence)
-    of_folds = selective.evidence(decided, group)["confidence"].to_numpy()
-    threshold = selective.matched(promise.threshold, model.inner_confidence, of_folds)
+    of_folds = selective.evidence(decided, group)
+    threshold = selective.matched(
+        promise.threshold, model.inner_confidence, of_folds["confidence"].to_numpy()
+    )
     if np.isinf(threshold):
         promise = selective.Promise.none(promise.calibrated_on, promise.needed)
     automatic = decided["automatic"].to_numpy(bool)
@@ -332,7 +335,22 @@ def deployment(name: str, model: Model, group: pd.Series, params: EvaluationPara
         "needed": promise.needed,
         "coverage": automatic.mean(),
         "error": decided.loc[automatic, "wrong"].mean() if automatic.any() else 0.0,
+        **_by_depth(model, first, scaled, of_folds, params),
     }
+
+
+def _by_depth(
+    model: Model, first: pd.DataFrame, scaled: np.ndarray, of_folds: pd.DataFrame, params: EvaluationParams
+) -> dict[str, float]:
+    """Return the thresholds of the depths where categories are nodes of a tree."""
+    tree = tree_scores.tree_of(first)
+    if tree.height < 2:
+        return {}
+    more = tree_ways.ways(probabilities(of_folds), tree).probability
+    true = tree.above[calibration.true_index(first)]
+    return tree_scores.packaged_thresholds(
+        tree_ways.ways(scaled, tree), true, model.inner_nodes, more, params
+    )
 
 
 def review(name: str, model: Model, titles: pd.Series) -> pd.DataFrame:

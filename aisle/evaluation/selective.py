@@ -206,6 +206,8 @@ def matched(threshold: float, fewer: np.ndarray, more: np.ndarray) -> float:
         At least `threshold`; infinity if none of `fewer` passes it.
     """
     kept = math.floor((fewer >= threshold).mean() * len(more))
+    if kept == len(more):
+        return threshold  # all may pass
     return max(threshold, float(np.sort(more)[-kept])) if kept else math.inf
 
 

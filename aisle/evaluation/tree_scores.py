@@ -1,7 +1,5 @@
 """Scores of predictions whose categories are nodes of a tree, and the decision how deep to go."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
@@ -10,6 +8,7 @@ from aisle.catalogue.taxonomy import PATH_SEPARATOR, Tree
 from aisle.evaluation import bootstrap, calibration, selective
 from aisle.evaluation.bootstrap import ratio
 from aisle.evaluation.metrics import EvaluationParams
+from aisle.evaluation.tree_ways import Ways, decided_depth, ways
 from aisle.models.predictions_table import TEST, categories, probabilities
 
 HALF = float(np.nextafter(0.5, 1))
@@ -29,71 +28,6 @@ TABLES = {
     "siblings": ["parent", "actual", "predicted", "products"],
 }
 """Columns of the tables of `tables`, without the model."""
-
-
-def node_probabilities(probability: np.ndarray, tree: Tree) -> np.ndarray:
-    """Return the probability of each node: the sum over the labels at and below it.
-
-    Parameters
-    ----------
-    probability
-        (n, labels).
-    tree
-        Of these labels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, nodes), in the order of `tree.nodes`.
-    """
-    labels, level = np.nonzero(tree.above >= 0)
-    shape = (len(tree.labels), len(tree.nodes))
-    below = csr_array((np.ones(len(labels)), (labels, tree.above[labels, level])), shape=shape)
-    return np.asarray(probability @ below)
-
-
-@dataclass(frozen=True)
-class Ways:
-    """The most probable node of each depth, of n products.
-
-    Attributes
-    ----------
-    node, probability
-        (n, height); nodes by their place in `Tree.nodes`.
-    """
-
-    node: np.ndarray
-    probability: np.ndarray
-
-
-def ways(probability: np.ndarray, tree: Tree, block: int = 4096) -> Ways:
-    """Return the most probable node of each depth, from the labels' probabilities (n, labels)."""
-    shape = (len(probability), tree.height)
-    node, best = np.empty(shape, int), np.empty(shape)
-    places = [np.flatnonzero(tree.depths == level + 1) for level in range(tree.height)]
-    for start in range(0, len(probability), block):  # bounds memory
-        rows = slice(start, start + block)
-        sums = node_probabilities(probability[rows], tree)
-        for level, columns in enumerate(places):
-            chosen = sums[:, columns].argmax(axis=1)
-            node[rows, level] = columns[chosen]
-            best[rows, level] = sums[np.arange(len(sums)), columns[chosen]]
-    return Ways(node, best)
-
-
-def decided_depth(found: Ways, thresholds: np.ndarray) -> np.ndarray:
-    """Return how deep each product is put: to the deepest node that is certain enough, 0 if none is.
-
-    Parameters
-    ----------
-    found
-        From calibrated probabilities.
-    thresholds
-        Probability that a node of each depth must have, (height,) or one row per product (n, height). From
-        `thresholds_by_depth`, so that a node that is certain enough has only such nodes above it.
-    """
-    certain = found.probability >= thresholds
-    return (certain * np.arange(1, certain.shape[1] + 1)).max(axis=1)
 
 
 def decided_right(found: Ways, depth: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -136,6 +70,29 @@ def thresholds_by_depth(found: Ways, true: np.ndarray, target_error: float, conf
             break
         least = chosen[level] = allowed[-1]
     return chosen
+
+
+def packaged_thresholds(
+    first: Ways, true: np.ndarray, fewer: np.ndarray, more: np.ndarray, params: EvaluationParams
+) -> dict[str, float]:
+    """Return `threshold_depth_<d>` of a package, for each depth from 1; infinity where there is none.
+
+    Parameters
+    ----------
+    first, true
+        As of `thresholds_by_depth`, out of fold: what is promised.
+    fewer, more
+        (m, height) and (n, height), see `selective.matched`: a package learns from all products.
+    params
+        Target error and confidence.
+    """
+    found = thresholds_by_depth(first, true, params.target_error, params.confidence)
+    raised = [
+        selective.matched(each, fewer[:, level], more[:, level]) if np.isfinite(each) else np.inf
+        for level, each in enumerate(found)
+    ]
+    never_fall = np.maximum.accumulate(raised)
+    return {f"threshold_depth_{level}": float(each) for level, each in enumerate(never_fall, 1)}
 
 
 def decide(table: pd.DataFrame, tree: Tree, group: pd.Series, params: EvaluationParams) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from aisle.catalogue.taxonomy import Tree, ancestors
-from aisle.evaluation import selective, tree_scores
+from aisle.evaluation import model_scores, score_tables, selective, tree_scores, tree_ways
 from tests.aisle.evaluation.examples import PARAMS, groups, prepared
 
 TREE = Tree(("A", "A >> x", "A >> y >> u", "A >> y >> v", "B"))
@@ -30,7 +30,7 @@ def predictions(rows, labels=TREE.labels, inner=False):
 
 
 def test_a_node_has_the_sum_of_what_is_at_and_below_it():
-    found = tree_scores.node_probabilities(np.array([[0.1, 0.2, 0.3, 0.15, 0.25]]), TREE)
+    found = tree_ways.node_probabilities(np.array([[0.1, 0.2, 0.3, 0.15, 0.25]]), TREE)
     np.testing.assert_allclose(found, [[0.75, 0.2, 0.45, 0.3, 0.15, 0.25]])
 
 
@@ -38,14 +38,14 @@ def test_a_node_has_the_sum_of_what_is_at_and_below_it():
     ("threshold", "depth"), [(0.51, 2), (0.6, 1), (0.74, 1), (0.8, 0), (float("inf"), 0)]
 )
 def test_the_deepest_certain_node_is_decided(threshold, depth):
-    found = tree_scores.ways(np.array([[0.1, 0.1, 0.4, 0.15, 0.25]]), TREE)
+    found = tree_ways.ways(np.array([[0.1, 0.1, 0.4, 0.15, 0.25]]), TREE)
     assert found.node.tolist() == [[A, AY, AYU]]
     np.testing.assert_allclose(found.probability, [[0.75, 0.55, 0.4]])
-    assert tree_scores.decided_depth(found, np.full(3, threshold)).tolist() == [depth]
+    assert tree_ways.decided_depth(found, np.full(3, threshold)).tolist() == [depth]
 
 
 def test_a_decision_is_right_on_the_true_way_and_wrong_beyond_its_end():
-    found = tree_scores.ways(np.tile([0.0, 0, 0.9, 0.1, 0], (4, 1)), TREE)
+    found = tree_ways.ways(np.tile([0.0, 0, 0.9, 0.1, 0], (4, 1)), TREE)
     true = TREE.above[[2, 3, 0, 4]]
     right = [
         tree_scores.decided_right(found, np.full(4, depth), true).tolist() for depth in range(TREE.height + 1)
@@ -65,7 +65,7 @@ def many(n, seed=0):
     right, further = rng.random(n) < deep, rng.random(n) < deeper
     probability = np.column_stack([np.zeros(n), 1 - deep, deep * deeper, deep * (1 - deeper), np.zeros(n)])
     label = np.where(right, np.where(further, 2, 3), 1)
-    return tree_scores.ways(probability, TREE), TREE.above[label]
+    return tree_ways.ways(probability, TREE), TREE.above[label]
 
 
 def test_each_depth_has_a_threshold_that_keeps_the_error_there():
@@ -73,7 +73,7 @@ def test_each_depth_has_a_threshold_that_keeps_the_error_there():
     found, true = many(4000)
     chosen = tree_scores.thresholds_by_depth(found, true, 0.1, 0.95)
     assert chosen[0] <= chosen[1] <= chosen[2] < 1 and chosen[0] == pytest.approx(0.5, abs=0.01)
-    depth = tree_scores.decided_depth(found, chosen)
+    depth = tree_ways.decided_depth(found, chosen)
     for level in (1, 2, 3):
         there = depth >= level
         np.testing.assert_array_equal(there, found.probability[:, level - 1] >= chosen[level - 1])
@@ -89,9 +89,41 @@ def test_the_depths_share_what_may_go_wrong():
     wrong = found.node[:, 0] != true[:, 0]
     assert not wrong.any()
     few = slice(0, selective.needed(0.1, 1 - 0.05 / 3) - 1)
-    part = tree_scores.Ways(found.node[few], found.probability[few])
+    part = tree_ways.Ways(found.node[few], found.probability[few])
     assert len(true[few]) >= selective.needed(0.1, 0.95)
     assert np.isinf(tree_scores.thresholds_by_depth(part, true[few], 0.1, 0.95)).all()
+
+
+def test_a_package_that_is_surer_has_higher_thresholds_at_each_depth():
+    """As `selective.matched` has it, depth by depth; where nothing is promised out of fold, nothing is."""
+    params = PARAMS.model_copy(update={"target_error": 0.1, "confidence": 0.95})
+    found, true = many(4000)
+    chosen = tree_scores.thresholds_by_depth(found, true, 0.1, 0.95)
+    same = tree_scores.packaged_thresholds(found, true, found.probability, found.probability, params)
+    assert [*same] == [f"threshold_depth_{level}" for level in (1, 2, 3)]
+    np.testing.assert_allclose([*same.values()], chosen, atol=1e-3)
+    surer = np.sqrt(found.probability)
+    raised = np.array(
+        [*tree_scores.packaged_thresholds(found, true, found.probability, surer, params).values()]
+    )
+    assert (raised[1:] > chosen[1:] + 0.01).all() and (np.diff(raised) >= 0).all()
+    for level in (1, 2):
+        kept = (surer[:, level] >= raised[level]).mean()
+        assert kept <= (found.probability[:, level] >= chosen[level]).mean() + 1e-9
+    worse = true.copy()
+    worse[:, 1] = B
+    none = tree_scores.packaged_thresholds(found, worse, found.probability, found.probability, params)
+    assert np.isinf([*none.values()]).tolist() == [False, True, True]
+
+
+def test_what_to_use_of_a_tree_has_a_threshold_for_each_depth():
+    table = predictions(ROWS * 40, inner=True)
+    group = groups(table)
+    model = model_scores.prepare("T", {"text"}, "none", {-1: table}, group, LAX)
+    assert model.inner_nodes.shape == (len(model.inner_confidence), 3)
+    found = score_tables.deployment("words", model, group, LAX)
+    depths = [found[f"threshold_depth_{level}"] for level in (1, 2, 3)]
+    assert 0.5 < depths[0] < 1 and depths == sorted(depths)
 
 
 LAX = PARAMS.model_copy(update={"target_error": 0.6, "confidence": 0.6})
@@ -161,15 +193,15 @@ def test_of_any_tree(seed):
     labels = sorted({" >> ".join(rng.choice(list("abc"), rng.integers(1, 5))) for _ in range(12)})
     tree, n = Tree(tuple(labels)), 60
     sharp = rng.dirichlet(np.full(len(labels), 0.2), n)
-    sums = tree_scores.node_probabilities(sharp, tree)
+    sums = tree_ways.node_probabilities(sharp, tree)
     places = {node: number for number, node in enumerate(tree.nodes)}
     for node in tree.nodes:
         for above in ancestors(node)[:-1]:
             assert (sums[:, places[above]] >= sums[:, places[node]] - 1e-12).all()
     np.testing.assert_allclose(sums[:, tree.depths == 1].sum(axis=1), 1)
-    found = tree_scores.ways(sharp, tree, block=7)
+    found = tree_ways.ways(sharp, tree, block=7)
     for threshold in (0.5 + 1e-9, 0.7, 0.95):
-        depth = tree_scores.decided_depth(found, np.full(tree.height, threshold))
+        depth = tree_ways.decided_depth(found, np.full(tree.height, threshold))
         for row in np.flatnonzero(depth > 1):
             way = ancestors(tree.nodes[found.node[row, depth[row] - 1]])
             assert [tree.nodes[node] for node in found.node[row, : depth[row]]] == way
