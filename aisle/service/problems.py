@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 LONGEST = 300
-"""Characters of what a client sent that an answer repeats, at most."""
+"""Characters of what a client sent that an answer repeats, at most; of a sentence, twice as many."""
 
 
 class RefusalError(Exception):
@@ -38,13 +38,18 @@ def busy(sentence: str, seconds: float, status: int = 429) -> RefusalError:
 
 def response(refusal: RefusalError, request_id: str) -> Response:
     """Return a refusal as JSON."""
-    body = to_json({"detail": plain(refusal.sentence), "request_id": request_id})
+    body = to_json({"detail": short(plain(refusal.sentence)), "request_id": request_id})
     return Response(body, refusal.status, refusal.headers, "application/json")
 
 
 def plain(text: str) -> str:
     """Return a text as one line of whole characters: half a surrogate pair becomes a question mark."""
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+
+
+def short(text: str) -> str:
+    """Return a sentence without its middle if it is long: names of columns and files may be megabytes."""
+    return text if len(text) <= 2 * LONGEST else f"{text[:LONGEST]} ... {text[5 - LONGEST :]}"
 
 
 def sentence(error: ValidationError, what: str) -> str:
@@ -67,7 +72,7 @@ def sentence(error: ValidationError, what: str) -> str:
         told = "there is no such field"
     elif first["type"] == "json_invalid":
         told = told.removeprefix("Invalid JSON: ")
-        return plain(f"{what} must be JSON: {told}")[: 2 * LONGEST]
+        return plain(f"{what} must be JSON: {told}")
     more = f" ({len(found) - 1} more are wrong)" if len(found) > 1 else ""
     return plain(f"{what} is not as it must be{f', at {where}' if where else ''}: {told}{more}")
 

@@ -14,7 +14,7 @@ from aisle.pipeline.errors import AisleError
 WAIT = 5
 """Seconds that a connection is waited for, and a lock of SQLite."""
 _LOCK = 72616_1810
-"""Of PostgreSQL: two services that start at once must not both make the tables."""
+"""Of PostgreSQL: two services that start at once must not both make the tables. SQLite locks the file."""
 
 
 def connect(url: str) -> Engine:
@@ -70,6 +70,8 @@ def open_store(url: str) -> Engine:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            else:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # waits for another that makes the tables
             command.upgrade(config(connection), "head")
     except SQLAlchemyError as error:
         why = " ".join(str(getattr(error, "orig", error)).split())

@@ -291,6 +291,24 @@ def test_a_store_that_cannot_be_had_is_told_in_words(url, word):
     assert "secret" not in str(told.value)
 
 
+def test_services_that_start_at_once_make_the_tables_once(tmp_path):
+    """Each in a process of its own; they wait for one another at a file."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom aisle.service.store.database import open_store\n"
+        "print('ready', flush=True); sys.stdin.readline(); open_store(sys.argv[1]).dispose()"
+    )
+    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/service.db"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen(command, **pipes) for _ in range(4)]
+    for each in started:
+        assert each.stdout.readline() == "ready\n"
+    for each in started:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    errors = [each.communicate(timeout=60)[1] for each in started]
+    assert [each.returncode for each in started] == [0] * 4, errors
+
+
 def test_reviews_are_one_for_each_prediction(url):
     engine = database.open_store(url)
     facts = {"at": now(), "prediction_id": "1" * 32, "strategy": "random", "weight": 1.0, "state": "open"}
