@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from aisle.deployment.packaging import RAW, Package
 from aisle.service.problems import RefusalError, sentence
-from aisle.service.schemas import Product, Products
+from aisle.service.schemas import LONGEST_TEXT, LONGEST_TITLE, Product, Products
 from aisle.service.settings import Limits
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
@@ -155,16 +155,35 @@ def _asked(found: list[Product], files: Mapping[str, list[bytes]], limits: Limit
     for place, each in enumerate(found):
         where = f"products[{place}]"
         pictures = [*_decoded(each, where), *_named(each, files, where)]
-        if len(pictures) > limits.pictures:
-            raise RefusalError(
-                422, f"{where} must have at most {limits.pictures} pictures; it has {len(pictures)}"
-            )
-        _check_pixels(pictures, where, min(limits.megapixels, _most(package)))
         facts: dict[str, Any] = {name: getattr(each, name) for name in RAW}
         facts["specifications"] = each.specification_text()
         facts[_IMAGE] = pictures[0] if len(pictures) == 1 else pictures or None
+        check_product(facts, where, limits, package)
         products.append(facts)
     return Asked([each.id for each in found], products)
+
+
+def check_product(product: Mapping[str, Any], where: str, limits: Limits, package: Package) -> None:
+    """See that a product, however it came here, is no more than the model's thread can read in time.
+
+    Raises
+    ------
+    RefusalError
+        422, of a text that is too long, too many pictures, or one that is too large.
+    """
+    for name, value in product.items():
+        most = LONGEST_TITLE if name == "title" else LONGEST_TEXT
+        if isinstance(value, str) and name != _IMAGE and len(value) > most:
+            raise RefusalError(
+                422, f"{where}.{name} must have at most {most} characters; it has {len(value)}"
+            )
+    image = product.get(_IMAGE)
+    pictures = [each for each in (image if isinstance(image, list) else [image]) if isinstance(each, bytes)]
+    if len(pictures) > limits.pictures:
+        raise RefusalError(
+            422, f"{where} must have at most {limits.pictures} pictures; it has {len(pictures)}"
+        )
+    _check_pixels(pictures, where, min(limits.megapixels, _most(package)))
 
 
 def _decoded(product: Product, where: str) -> list[bytes]:

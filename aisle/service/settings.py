@@ -28,8 +28,9 @@ class Limits:
         From the last byte of a request to its answer; a body must come within `seconds` too.
     files
         Tables that are answered at a time.
-    rows
-        Of a table.
+    rows, lines, cells
+        Of a table: rows; lines of a CSV, empty ones too; lines or rows times columns, however few of them
+        are filled.
     queue, batch
         Products that wait, and that are predicted together, at most.
     rate
@@ -46,6 +47,8 @@ class Limits:
     file_seconds: float = 600.0
     files: int = 2
     rows: int = 100_000
+    lines: int = 1_000_000
+    cells: int = 8_000_000
     queue: int = 1024
     batch: int = BATCH
     rate: int | None = None

@@ -31,6 +31,7 @@ class State:
     classifier: Classifier
     engine: Engine
     files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @property
     def limits(self) -> Limits:

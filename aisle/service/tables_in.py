@@ -1,21 +1,28 @@
 """Read the products of a table that was sent, and write its answer: what `aisle.predict --input` does.
 
 A Parquet file of a few kilobytes can stand for gigabytes: one value in a dictionary, and a million rows that
-point at it. So how much it unpacks to is counted before it is unpacked.
+point at it. So how much it unpacks to is counted before it is unpacked. So are the cells of any table: they
+take memory where nothing is in them, such as of short lines below a header of a thousand names.
 """
 
+import csv
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aisle import predict
+from aisle.catalogue.formats import delimited
+from aisle.catalogue.formats.opening import opened_text
 from aisle.catalogue.formats.records import FormatParams
 from aisle.deployment.packaging import RANKS, RAW, Package
 from aisle.models.predictions_table import PREFIX
 from aisle.pipeline.errors import AisleError, some
 from aisle.service.answering import MALFORMED, Answer
 from aisle.service.problems import RefusalError
+from aisle.service.products_in import check_product
 from aisle.service.settings import MEGABYTE, Limits
 
 if TYPE_CHECKING:
@@ -31,6 +38,8 @@ OWN = ("prediction_id", "reasons", "model_digest")
 """Columns of the answer beside those of `aisle.predict`."""
 ID_COLUMNS = ("id", "product_id", "sku")
 """Columns that may hold the shop's key, the first that is there."""
+HEADER = 2
+"""Records at the start of a CSV among which its header is: there may be a line `sep=;` before it."""
 UNPACKED = 4
 """Times the limit of a file that it may unpack to."""
 
@@ -80,6 +89,8 @@ def read(path: Path, said: Mapping[str, str], package: Package, limits: Limits) 
     try:
         if path.suffix == ".parquet":
             _check_parquet(path, limits)
+        else:
+            _check_lines(path, limits)
         kept, products, problems, _ = predict.read_products(path, package, said, FormatParams())
     except AisleError as error:
         raise RefusalError(422, _told(error, path)) from None
@@ -88,6 +99,8 @@ def read(path: Path, said: Mapping[str, str], package: Package, limits: Limits) 
     if twice := sorted({*map(str, kept.columns)} & {*OWN}):
         raise RefusalError(422, f"the table must not have columns of the predictions; rename {some(twice)}")
     rows = [{str(name): value for name, value in row.items()} for row in products.to_dict(orient="records")]
+    for row, product in enumerate(rows, 1):
+        check_product(product, f"row {row} of the table", limits, package)
     key = next((name for name in ID_COLUMNS if name in kept), None)
     ids: list[str | None] = [_id(value) for value in kept[key]] if key else [None] * len(kept)
     return Table(kept, problems, rows, ids)
@@ -100,6 +113,56 @@ def _id(value: Any) -> str | None:
 
 def _told(error: AisleError, path: Path) -> str:
     return str(error).replace(str(path), "the table").replace("catalogue.", "")
+
+
+def _check_cells(lines: int, columns: int, limits: Limits) -> None:
+    """See that a table has no more cells than can be held, filled or not.
+
+    Raises
+    ------
+    RefusalError
+        413.
+    """
+    if lines * columns > limits.cells:
+        raise RefusalError(
+            413,
+            f"the table must have at most {limits.cells} cells; it has {lines} lines of {columns} columns. "
+            "Leave out columns that no field is in, or send it in parts",
+        )
+
+
+def _check_lines(path: Path, limits: Limits) -> None:
+    """See how many lines a CSV has, and how many cells they are, before any is read.
+
+    Raises
+    ------
+    RefusalError
+        413.
+    """
+    lines = 1
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            lines += max(chunk.count(b"\n"), chunk.count(b"\r"))
+    if lines > limits.lines:
+        raise RefusalError(
+            413, f"the table must have at most {limits.lines} lines; it has {lines}. Send it in parts"
+        )
+    _check_cells(lines, _columns(path), limits)
+
+
+def _columns(path: Path) -> int:
+    """Return how many columns a CSV has at most, whether its header is read with quotes or without."""
+    encoding = delimited.find_encoding(path)
+    with opened_text(path, encoding) as file:
+        sample = list(islice(file, 1000))
+    delimiter = delimited.find_delimiter(sample)
+    newline = "\n" if any("\n" in line for line in sample) else "\r"
+    with opened_text(path, encoding, newline) as file:
+        widths = [line.count(delimiter) + 1 for line in islice(filter(str.strip, file), HEADER)]
+    csv.field_size_limit(delimited.MAX_FIELD)
+    with opened_text(path, encoding, newline) as file, suppress(csv.Error):  # then it is read without quotes
+        widths += map(len, islice(filter(None, csv.reader(file, delimiter=delimiter)), HEADER))
+    return max(widths, default=1)
 
 
 def _check_parquet(path: Path, limits: Limits) -> None:
@@ -125,6 +188,7 @@ def _check_parquet(path: Path, limits: Limits) -> None:
             raise RefusalError(
                 413, f"the table must have at most {limits.rows} rows; it has {facts.num_rows}"
             )
+        _check_cells(facts.num_rows, len(schema), limits)
         if nested := [column.name for column in schema if pa.types.is_nested(column.type)]:
             raise RefusalError(
                 422, f"the table's columns must be flat; write {some(nested)} as text, such as JSON"

@@ -6,7 +6,9 @@ import io
 import json
 import resource
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 
@@ -16,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aisle.pipeline.errors import AisleError
-from aisle.service import app, keys, state
+from aisle.service import app, keys, products_in, state
 from aisle.service.keys import Key
 from aisle.service.settings import Settings
 
@@ -81,6 +83,9 @@ BODIES = {
     "the same, of many": json.dumps({"products": [{"title": "x"}, {"image": ["", BOMB]}]}).encode(),
     "too many pictures": json.dumps({"image": ["eA=="] * 9}).encode(),
     "parts that are none": b'{"title": "x", "image_parts": ["a"]}',
+    "an object of megabytes": json.dumps(
+        {"specifications": {str(i): "red" * 99 for i in range(9999)}}
+    ).encode(),
     "a huge number": b'{"specifications": {"a": ' + b"9" * 5000 + b"}}",
 }
 
@@ -152,6 +157,10 @@ def dictionary_bomb():
     return parquet(pa.table({"title": values}), compression="zstd")
 
 
+def nothings(column, n):
+    return pa.table({"title": ["x"] * len(column)} | {f"c{i}": column for i in range(n)})
+
+
 TABLES = {
     "nothing": (b"", CSV),
     "a header alone without a field": (b"a,b\n1,2\n", CSV),
@@ -160,6 +169,17 @@ TABLES = {
     "two columns for a title": (b"title,name\nx,y\n", CSV),
     "bytes of chance": (bytes(range(256)) * 40, CSV),
     "many rows": (b"title\n" + b"x\n" * 100_001, CSV),
+    "very many lines": (b"title\n" + b"x\n" * 15_000_000, CSV),
+    "empty lines alone": (b"title\n" + b"\n" * 15_000_000, CSV),
+    "a wide header over short lines": (f"title{',a' * 5000}\n".encode() + b"x\n" * 50_000, CSV),
+    "the same, quoted and of many lines": (b"title" + b',"\na"' * 4000 + b"\n" + b"x\n" * 50_000, CSV),
+    "the same, with carriage returns": (b"title" + b",a" * 5000 + b"\r" + b"x\r" * 50_000, CSV),
+    "the same, with another sign": (b"sep=!\ntitle" + b"!a" * 5000 + b"\n" + b"x\n" * 50_000, CSV),
+    "a text of megabytes": (b"title,description\nx," + b"wall clock " * 1_000_000 + b"\n", CSV),
+    "a column's name of megabytes": (b"a" * 5_000_000 + b"\nx\n", CSV),
+    "columns of nothing": (parquet(nothings(pa.nulls(90_000, pa.string()), 500)), PARQUET),
+    "columns of bits": (parquet(nothings(pa.array([True] * 90_000), 500)), PARQUET),
+    "pictures of 400 megapixels": (parquet(pa.table({"title": ["x"], "image": [bomb(20_000)]})), PARQUET),
     "no Parquet": (b"title\nx\n", PARQUET),
     "half a Parquet": (parquet(pa.table({"title": ["x"] * 1000}))[:200], PARQUET),
     "nested": (parquet(pa.table({"title": [["x"]]})), PARQUET),
@@ -174,6 +194,32 @@ def test_a_hostile_table_is_refused_in_one_sentence(refused, name):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused("/v1/classify/file", *TABLES[name])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # KiB
+
+
+def test_large_bodies_are_read_one_at_a_time(settings, serve, monkeypatch):
+    """What JSON unpacks to is 30 times its bytes: the sum must not grow with the number of clients."""
+    client, at_once, most = serve(settings), [], []
+    read = products_in.read_json
+
+    def slow(*arguments):
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.1)
+        at_once.pop()
+        return read(*arguments)
+
+    monkeypatch.setattr(products_in, "read_json", slow)
+    body = json.dumps({"description": "red " * 10_000}).encode()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(client.post, "/v1/classify", content=body, headers=JSON) for _ in range(4)]
+    assert {each.result().status_code for each in answers} == {200} and max(most) == 1
+
+
+def test_a_table_may_have_lines_in_its_texts(client):
+    """And empty lines, and many columns: what is bounded is far from what shops send."""
+    table = "id,title,description\n" + "".join(f'{i},quartz dial,"a\n\nb,c\n"\n\n' for i in range(300))
+    answer = client.post("/v1/classify/file", content=table, headers=CSV)
+    assert answer.status_code == 200 and len(pd.read_csv(io.StringIO(answer.text))) == 300
 
 
 def test_bytes_that_look_like_a_table_get_an_answer_or_a_sentence(client):
