@@ -268,6 +268,7 @@ def shards(folder: Path, args: argparse.Namespace) -> None:
         key = {"package": digest, "columns": said, "images": args.images or ""}
         job = Job(str(folder), str(images), args.output, said, key)
         results = Results(args.output, key)
+        results.check_apart(args.input, every)
         missing = results.missing(every)
         told = f"; {len(every) - len(missing)} are predicted already" if len(missing) < len(every) else ""
         print(f"{args.input}: {len(every)} shards{told}; {package.title}", file=sys.stderr)

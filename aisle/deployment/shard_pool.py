@@ -9,6 +9,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from typing import Any
@@ -116,7 +117,7 @@ def _here(job: Job, shards: Sequence[Shard], progress: Progress) -> Iterator[tup
     for shard in shards:
         try:
             yield shard, predict_shard(model, job, shard, progress.add)
-        except AisleError as error:
+        except (AisleError, OSError) as error:
             yield shard, str(error)
 
 
@@ -139,7 +140,8 @@ def _elsewhere(
     def _give(pipe: Any) -> Shard:
         shard = waiting.popleft()
         tries[shard.place] = tries.get(shard.place, 0) + 1
-        pipe.send(shard)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has died: its end of the pipe tells below
+            pipe.send(shard)
         return shard
 
     try:

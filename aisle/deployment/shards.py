@@ -1,6 +1,7 @@
 """Shards of products and of their predictions: Parquet files in a folder or in an object store, by fsspec."""
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -81,7 +82,9 @@ def find(pattern: str) -> list[Shard]:
     files, path = system(pattern)
     paths = sorted(each for each in files.glob(path) if not files.isdir(each))
     if not paths:
-        raise AisleError(f"--input must name files; there is none that fits {pattern}")
+        literal = re.sub(r"\[(?![]])", "[[]", pattern)
+        told = f". Where a bracket is part of a name it must be {literal}" if "[" in pattern else ""
+        raise AisleError(f"--input must name files; there is none that fits {pattern}{told}")
     if others := [each for each in paths if not each.lower().endswith(SUFFIXES)]:
         raise AisleError(
             f"shards must be Parquet files ({some(SUFFIXES)}), which can be read a part at a time; {pattern} "
@@ -97,10 +100,10 @@ def find(pattern: str) -> list[Shard]:
 
 
 def fixed(path: str) -> PurePosixPath:
-    """Return the folder that a pattern names before its first wildcard."""
+    """Return the folder that a pattern names before its first wildcard; `[[]` is a bracket, and none."""
     parts = PurePosixPath(path).parts[:-1]
-    wild = [i for i, part in enumerate(parts) if any(sign in part for sign in "*?[")]
-    return PurePosixPath(*(parts[: wild[0]] if wild else parts))
+    wild = [i for i, part in enumerate(parts) if any(sign in part.replace("[[]", "") for sign in "*?[")]
+    return PurePosixPath(*(part.replace("[[]", "[") for part in (parts[: wild[0]] if wild else parts)))
 
 
 def _facts(files: Any, path: str) -> tuple[int, str]:
@@ -143,6 +146,26 @@ class Results:
         """Whether no other process sees these files."""
         return "memory" in _protocols(self._files)
 
+    def check_apart(self, pattern: str, shards: list[Shard]) -> None:
+        """See that no prediction has a place that `--input` names too: of a shard, or of one of the next run.
+
+        Raises
+        ------
+        AisleError
+            If one has.
+        """
+        from fsspec.utils import glob_translate
+
+        files, path = system(pattern)
+        if _protocols(files) != _protocols(self._files):
+            return
+        named = re.compile(glob_translate(path))
+        if both := [place for place in map(self._place, shards) if named.fullmatch(place)]:
+            raise AisleError(
+                f"--output must be a folder that --input does not name; {pattern} names {some(both)} too. "
+                "Name another folder"
+            )
+
     def metadata(self, shard: Shard) -> dict[bytes, bytes]:
         """Return what a shard's predictions say of themselves: of what they were made."""
         return {FOOTER: json.dumps({**self._key, "shard": shard.digest}, sort_keys=True).encode()}
@@ -184,7 +207,7 @@ class Results:
         try:
             with self._files.open(place, "rb") as file:
                 return (pq.read_schema(file).metadata or {}).get(FOOTER, b"")
-        except pa.ArrowException:
+        except (pa.ArrowException, IsADirectoryError):
             return b""
 
     @contextmanager

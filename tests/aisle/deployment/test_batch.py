@@ -202,6 +202,56 @@ def test_a_process_that_dies_costs_at_most_its_shard(mark, package, given, tmp_p
     assert [*contents(tmp_path / "out")] == ["b/c.parquet", "d.parquet"]
 
 
+def work_once(pipe, job, cores) -> None:
+    """Predict one shard, and die before the next one comes."""
+    model = Predictor(job.package)
+    pipe.send(batch.predict_shard(model, job, pipe.recv()))
+    os._exit(1)
+
+
+def test_a_process_that_dies_between_two_shards_costs_none(package, given, tmp_path, monkeypatch):
+    monkeypatch.setattr(shard_pool, "_work", work_once)
+    monkeypatch.setattr(shard_pool.Progress, "shard", lambda _: time.sleep(0.5))  # it is dead by then
+    every = shards.find(f"{given}/**/*.parquet")
+    total = shard_pool.predict_shards(Job(str(package), str(tmp_path), str(tmp_path / "out")), every, 2)
+    assert total.products == 180 and len(contents(tmp_path / "out")) == 3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_place_that_cannot_be_written_costs_its_shard(workers, package, given, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/b").write_text("a file, where a folder must be")
+    with pytest.raises(AisleError, match=r"1 of 3 shards.*b/c\.parquet"):
+        run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", str(workers))
+    assert {"a.parquet", "d.parquet"} < {*contents(tmp_path / "out")}
+
+
+@pytest.mark.parametrize("output", ["", "b", "predicted/of/these"])
+def test_predictions_where_the_shards_are_looked_for_are_refused(output, package, given, tmp_path):
+    """Else the next run takes them for shards; and who removes what is in the way removes the products."""
+    before = contents(given)
+    with pytest.raises(AisleError, match="--output must be a folder that --input does not name"):
+        run(package, f"{given}/**/*.parquet", str(given / output))
+    assert contents(given) == before
+    run(package, f"{given}/*.parquet", str(given / "predicted"))  # not named by the pattern
+    run(package, f"{given}/*.parquet", str(given / "predicted"))
+
+
+def test_a_folder_in_the_place_of_predictions_is_told(package, given, tmp_path):
+    (tmp_path / "out/a.parquet").mkdir(parents=True)
+    with pytest.raises(AisleError, match=r"--output must be empty.*out/a\.parquet"):
+        run(package, f"{given}/*.parquet", str(tmp_path / "out"))
+
+
+def test_a_bracket_in_a_name_is_told_how_to_write(package, given, tmp_path):
+    named = given.rename(tmp_path / "given [1]")
+    with pytest.raises(AisleError, match="part of a name") as told:
+        run(package, f"{named}/*.parquet", str(tmp_path / "out"))
+    literal = str(told.value).rpartition("must be ")[2]
+    run(package, literal, str(tmp_path / "out"))
+    assert [*contents(tmp_path / "out")] == ["a.parquet", "d.parquet"]
+
+
 def test_a_cut_shard_is_told_before_anything_is_predicted(package, given, tmp_path):
     (given / "a.parquet").write_bytes((given / "a.parquet").read_bytes()[:-5])
     with pytest.raises(AisleError, match=r"a\.parquet must be a whole Parquet file"):
