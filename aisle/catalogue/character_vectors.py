@@ -38,7 +38,7 @@ def vectors(texts: pd.Series) -> csr_matrix:
 
 def _counted(texts: pd.Series) -> tuple[list[str], csr_matrix]:
     """Return the n-grams of texts as they first occur, and how often each text has them."""
-    if not texts.str.contains(r"\w").any():
+    if not texts.str.contains(r"\S").any():  # signs are n-grams too
         return [], csr_matrix((len(texts), 0), dtype=np.float32)
     vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(3, 5), dtype=np.float32)
     counts = vectorizer.fit_transform(texts)  # each row has them in the order in which they first occur

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,18 @@ def same(texts: pd.Series, threshold: float) -> pd.DataFrame:
 @given(st.lists(st.text("abc ", min_size=1, max_size=12), min_size=1, max_size=25), st.floats(0.05, 1))
 def test_any_texts_have_the_pairs_of_all_pairs(texts, threshold):
     same(pd.Series([*texts, "abc"], dtype=object), threshold)
+
+
+@given(st.lists(st.text("a?! ", max_size=6), min_size=1, max_size=12), st.integers(1, 4))
+def test_a_text_has_the_same_vector_whatever_is_beside_it(texts, chunk):
+    """Signs without a word too, of which a chunk may have nothing else."""
+    texts = pd.Series([*texts, "?!", "abc"], dtype=object)
+    with (
+        patch.object(character_vectors, "CHUNK", chunk),
+        patch.object(character_vectors, "in_processes", map),
+    ):
+        found, expected = character_vectors.vectors(texts), all_pairs.vectors(texts)
+    assert np.array_equal(found.indptr, expected.indptr) and np.array_equal(found.data, expected.data)
 
 
 @given(st.integers(0, 2**32), st.floats(0.05, 1))
