@@ -105,6 +105,8 @@ class Serving:
         self._thread: threading.Thread | None = None
         self.previous: ServedModel | None = None
         self.refused: dict[str, str] | None = None
+        self._left: str | None = None
+        """Digest of the package that was rolled back from: written again, it is no other one."""
         folder = packaging.find(name, packages)
         self._seen: Signature = signature(folder)
         self.current = open_copy(folder, Path(self._copies.name))
@@ -133,6 +135,7 @@ class Serving:
             except (AisleError, OSError) as error:
                 self._refuse(error)
                 raise AisleError(str(error)) from error
+            self._left = None
             self._swap(found, "swapped")
             return "swapped"
 
@@ -147,6 +150,7 @@ class Serving:
         with self._lock:
             if self.previous is None:
                 raise AisleError("there must be a package that was served before this one; there is none")
+            self._left = self.current.digest
             self._swap(self.previous, "rolled_back")
             return "rolled_back"
 
@@ -164,7 +168,8 @@ class Serving:
     def _watch(self, seconds: float) -> None:
         while not self._stop.wait(seconds):
             try:
-                if signature(packaging.find(self.name, self._packages)) == self._seen:
+                found = signature(packaging.find(self.name, self._packages))
+                if found == self._seen or found[0] == self._left:
                     continue
             except (AisleError, OSError):
                 continue  # it is being replaced, or was taken away: what is served is served on

@@ -115,8 +115,12 @@ def test_a_package_that_is_put_there_is_found_and_a_rollback_stays(
         assert time.monotonic() < end
         time.sleep(0.02)
     client.post("/v1/models/rollback")
+    put(two_packages[1], packages / "champion")  # the same again, as `dvc checkout` does: other times
+    (packages / "champion/models/words/estimator.npz").touch()
     time.sleep(0.3)
     assert same(says(client), expected[0])
+    assert client.post("/v1/models/reload").json()["outcome"] == "swapped"
+    assert same(says(client), expected[1])
 
 
 def test_swaps_under_load_cost_no_request_and_no_wrong_answer(
