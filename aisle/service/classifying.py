@@ -191,6 +191,7 @@ class Classifier:
                 "needs_person": answer["send_to_person"],
                 "reasons": answer["reasons"],
                 "threshold": answer["threshold"],
+                "certain": ranked(**certain) if (certain := answer.get("certain")) else None,
                 "used": answer["used"],
                 "warning": answer["warning"],
                 "probabilities": answer["probabilities"] if probabilities else None,

@@ -97,6 +97,9 @@ class Prediction(Ranked):
     threshold: float | None = Field(
         description="Probability from which on such a product is decided; null where none is."
     )
+    certain: Ranked | None = Field(
+        None, description="Of a tree of categories, the deepest node that is certain enough; null if none is."
+    )
     used: Used
     warning: str = Field(description="What could not be read or used, in words; else empty.")
     probabilities: dict[str, float] | None = Field(

@@ -249,6 +249,10 @@ class Columns:
         columns["send_to_person"] = [answer["send_to_person"] for answer in answers]
         for kind in ("text", "image"):
             columns[f"used_{kind}"] = [answer["used"][kind] for answer in answers]
+        if "certain" in answers[0]:  # a tree of categories
+            for what, none in (("category", ""), ("probability", None)):
+                found = [(answer["certain"] or {what: none})[what] for answer in answers]
+                columns[f"certain_{what}"] = pd.Series(found, dtype=float if none is None else object)
         columns["warning"] = [answer["warning"] for answer in answers]
         columns["reasons"] = ["; ".join(reason["code"] for reason in answer["reasons"]) for answer in answers]
         columns["prediction_id"], columns["model_digest"] = made, digest

@@ -37,6 +37,8 @@ DECISION = {
     "temperature": 0.8,
     "threshold": 0.6,
     "guaranteed_bound": 0.05,
+    "threshold_depth_1": 0.7,
+    "threshold_depth_2": 0.99,
     "target_error": 0.05,
     "confidence": 0.95,
     "by_fields": {"title": {"threshold": 0.8}, "title + description": {"threshold": None}},

@@ -20,6 +20,7 @@ def close(found: dict, expected: dict) -> None:
     assert found["category"] == expected["category"]
     assert found["needs_person"] == expected["send_to_person"]
     assert found["used"] == expected["used"]
+    assert (found["certain"] or {}).get("category") == (expected["certain"] or {}).get("category")
     assert found["warning"] == expected["warning"]
     assert [each["category"] for each in found["top3"]] == [each["category"] for each in expected["top3"]]
     assert found["probability"] == pytest.approx(expected["probability"], abs=1e-6)
@@ -48,6 +49,8 @@ def test_the_products_are_of_every_sort(expected):
         (True, True), (True, False), (False, True), (False, False)
     }  # fmt: skip
     assert any("not a picture" in each["warning"] for each in expected)
+    certain = {each["certain"]["category"] if each["certain"] else None for each in expected}
+    assert certain == {None, "Home", "Mugs"}  # nowhere, to an inner node, to a leaf
 
 
 def test_one_request_of_many_says_what_predict_says(client, given, expected, sent):
