@@ -282,9 +282,7 @@ def shards(folder: Path, args: argparse.Namespace) -> None:
             from aisle.deployment import ray_engine
 
             if here:
-                raise AisleError(
-                    "--engine ray takes files that other processes see; those of memory:// are not"
-                )
+                raise AisleError("--engine ray takes files that other processes see; memory:// has none")
             total = ray_engine.predict_shards(job, missing, args.workers)
         elif missing:
             total = shard_pool.predict_shards(job, missing, 1 if here else args.workers)

@@ -1,4 +1,4 @@
-"""Predict many shards by Ray, on this machine or on the cluster at RAY_ADDRESS: the same bytes as processes here.
+"""Predict many shards by Ray, on this machine or the cluster at RAY_ADDRESS: the bytes of processes here.
 
 A task of Ray is a shard; it reads and writes itself, and nothing but the counts comes back. Its process keeps
 the package open for the next one. What a shard needs must be on storage that every node sees.
@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
@@ -34,6 +34,9 @@ STORE = 80 << 20
 """Bytes of Ray's shared memory where it is started here, about the least it takes: only counts go through."""
 SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1", "RAY_SCHEDULER_EVENTS": "0"}
 """No statistics are sent to Ray's makers, and stderr is ours."""
+
+
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
 
 
 def predict_shards(job: Job, shards: Sequence[Shard], workers: int | None = None) -> Counts:
@@ -82,19 +85,15 @@ def running(workers: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    quiet = {"log_to_driver": False, "logging_level": "error"}
     with (
         TemporaryDirectory(prefix="aisle-", ignore_cleanup_errors=True) as folder,
-        redirect_stdout(StringIO()),
+        redirect_stdout(StringIO()),  # where Ray tells of workers that die
     ):
-        own = {
-            "num_cpus": workers,
-            "include_dashboard": False,
-            "object_store_memory": STORE,
-            "_temp_dir": folder,
-        }
         try:
-            ray.init(address or "local", **quiet, **({} if address else own))
+            if address:
+                ray.init(address, **QUIET)
+            else:
+                _start(workers, folder)
         except Exception as error:  # of many kinds, a bare Exception among them
             ray.shutdown()
             what = f"at RAY_ADDRESS={address} must be one to connect to" if address else "must start here"
@@ -103,6 +102,26 @@ def running(workers: int) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _start(workers: int, folder: str) -> None:
+    """Start Ray for this process alone: whoever reaches its ports can run code, so they are on loopback."""
+    import ray
+    from ray._private import ray_constants
+
+    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False  # no public way
+    try:
+        ray.init(
+            "local",
+            num_cpus=workers,
+            include_dashboard=False,
+            object_store_memory=STORE,
+            _temp_dir=folder,
+            _node_ip_address="127.0.0.1",
+            **QUIET,
+        )
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _line(error: BaseException) -> str:
@@ -153,17 +172,25 @@ def _on_nodes(
 SHARED = "on storage that every node sees, under the same path"
 
 
-def on_worker(job: Job, shard: Shard) -> Counts | str:
-    """Predict a shard in a process of Ray's; return the counts, or why it cannot be predicted."""
+def on_worker(job: Job, shard: Shard, tell: Callable[[int], object] = lambda _: None) -> Counts | str:
+    """Predict a shard in a process of Ray's; return the counts, or why it cannot be predicted.
+
+    `tell` is told how many more products are written.
+    """
     try:
         with TemporaryDirectory(prefix="aisle-") as nowhere, threadpool_limits(1):
             if not Path(job.images).is_dir():
                 if job.key.get("images"):
                     raise AisleError(f"--images must be {SHARED}; {job.images} is not there")
                 job = replace(job, images=nowhere)
-            return predict_shard(opened(job.package, job.key.get("package")), job, shard)
+            return predict_shard(opened(job.package, job.key.get("package")), job, shard, tell)
     except (AisleError, OSError) as error:
         return f"{error} (on {socket.gethostname()})"
+
+
+def digest_of(package: str | Path) -> str:
+    """Return the SHA-256 of a package's manifest."""
+    return sha256(Path(package, manifest.FILE).read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=1)
@@ -187,7 +214,7 @@ def opened(package: str, digest: str | None) -> "Predictor":
     file = Path(package, manifest.FILE)
     if not file.is_file():
         raise AisleError(f"the package must be {SHARED}; there is no {file}")
-    if digest and sha256(file.read_bytes()).hexdigest() != digest:
+    if digest and digest_of(package) != digest:
         raise AisleError(f"the package must be the same on every node; {package} is another one")
     _keep_to_own_processors()
     return Predictor(package)
