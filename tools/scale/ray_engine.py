@@ -1,4 +1,4 @@
-"""Prediction of generated shards by Ray on this machine against processes: seconds, memory, the same bytes."""
+"""Prediction of drawn shards by Ray on this machine against processes: seconds, memory, the same bytes."""
 
 import tempfile
 import time

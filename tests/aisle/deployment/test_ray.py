@@ -141,13 +141,23 @@ def test_the_same_bytes_as_processes(cluster, package, given, tmp_path, capfd):
     assert "4 shards; 3 are predicted already" in err
 
 
+AS_ON_LOOPBACK = """
+import runpy, sys
+from ray._private import ray_constants
+ray_constants.ENABLE_RAY_CLUSTER = False  # the cluster of these tests is on loopback, as no other is
+runpy.run_module("aisle.predict", run_name="__main__", alter_sys=True)
+"""
+
+
 @needs_ray
 def test_a_process_of_its_own_joins_at_ray_address(cluster, package, given, tmp_path):
     """It says what the engine of processes says, and nothing of Ray's."""
     run(package, given, tmp_path / "processes", "--workers", "2")
     address = cluster.get_runtime_context().gcs_address
+    _, _, _, *arguments = command(package, given, tmp_path / "out", "--engine", "ray")
     told = subprocess.run(
-        command(package, given, tmp_path / "out", "--engine", "ray"),
+        [sys.executable, "-c", AS_ON_LOOPBACK, *arguments],
+        timeout=100,
         env=os.environ | {"RAY_ADDRESS": address},
         capture_output=True,
         text=True,
