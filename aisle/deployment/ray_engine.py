@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 STORE = 80 << 20
 """Bytes of Ray's shared memory where it is started here, about the least it takes: only counts go through."""
+WAITED = 10
+"""Seconds for a cluster's head to answer."""
 SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1", "RAY_SCHEDULER_EVENTS": "0"}
 """No statistics are sent to Ray's makers, and stderr is ours."""
 
@@ -85,6 +87,7 @@ def running(workers: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    check_answers(address)
     with (
         TemporaryDirectory(prefix="aisle-", ignore_cleanup_errors=True) as folder,
         redirect_stdout(StringIO()),  # where Ray tells of workers that die
@@ -102,6 +105,19 @@ def running(workers: int) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def check_answers(address: str) -> None:
+    """Raise an AisleError if nothing answers at a `host:port`: Ray would try for minutes, and say nothing."""
+    host, _, port = address.rpartition(":")
+    if "://" in address or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), WAITED).close()
+    except (OSError, OverflowError) as error:
+        raise AisleError(
+            f"RAY_ADDRESS must be the host:port of a cluster's head; nothing answers at {address} ({error})"
+        ) from None
 
 
 def _start(workers: int, folder: str) -> None:

@@ -13,7 +13,7 @@ from tools.measured import measured
 from tools.scale import drawn
 
 PACKAGE = Path(__file__).resolve().parents[2] / "packages" / "champion"
-PRODUCTS, SHARDS = 2_000, 8
+PRODUCTS, SHARDS = 160, 8
 
 
 def predicted(engine: str, given: str, out: str) -> float:

@@ -1,6 +1,7 @@
 """deployment/ray_engine.py: Ray predicts the bytes that processes predict, and no one else imports it."""
 
 import os
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -115,6 +116,22 @@ def test_ray_is_imported_where_it_is_asked_for_alone(package, given, tmp_path):
 def test_memory_of_this_process_is_no_place_for_another(package, given):
     with pytest.raises(AisleError, match="files that other processes see"):
         run(package, given, "memory://out", "--engine", "ray")
+
+
+@needs_ray
+def test_an_address_where_nothing_answers_is_told_at_once(package, given, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "{}:{}".format(*free.getsockname())
+    told = subprocess.run(
+        command(package, given, tmp_path / "out", "--engine", "ray"),
+        env=os.environ | {"RAY_ADDRESS": address},
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 2 and told.stderr.splitlines()[-1].startswith("error: RAY_ADDRESS must be")
+    assert f"nothing answers at {address}" in told.stderr and "Traceback" not in told.stderr
 
 
 @needs_ray
