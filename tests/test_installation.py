@@ -82,7 +82,8 @@ def test_the_core_is_what_predicting_imports(repo, groups):
             modules.append(path.relative_to(repo).with_suffix("").as_posix().replace("/", "."))
     core = {canonicalize_name(each.name) for each in groups["core"]}
     trained = {"keras", "tensorflow"}  # heads are trained with Keras and predict without
-    unused = {canonicalize_name(name) for name in NOT_TO_PREDICT} | trained | {"fsspec"}  # of shards alone
+    of_shards = {"fsspec", "ray"}
+    unused = {canonicalize_name(name) for name in NOT_TO_PREDICT} | trained | of_shards
     assert needs(repo, *modules) - unused == core
 
 
