@@ -87,6 +87,11 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument(
         "--workers", type=int, metavar="N", help="processes for shards (default: as many as processors)"
     )
+    many.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        help="what predicts shards: processes here, or Ray here or at RAY_ADDRESS (default: processes)",
+    )
     result.add_argument("--json", action="store_true", help="print JSON, with every category's probability")
     return result
 
@@ -272,8 +277,15 @@ def shards(folder: Path, args: argparse.Namespace) -> None:
         missing = results.missing(every)
         told = f"; {len(every) - len(missing)} are predicted already" if len(missing) < len(every) else ""
         print(f"{args.input}: {len(every)} shards{told}; {package.title}", file=sys.stderr)
-        here = results.in_this_process or "memory" in files.protocol
-        total = shard_pool.predict_shards(job, missing, 1 if here else args.workers) if missing else Counts()
+        here, total = results.in_this_process or "memory" in files.protocol, Counts()
+        if missing and args.engine == "ray":
+            from aisle.deployment import ray_engine
+
+            if here:
+                raise AisleError("--engine ray takes files that other processes see; memory:// has none")
+            total = ray_engine.predict_shards(job, missing, args.workers)
+        elif missing:
+            total = shard_pool.predict_shards(job, missing, 1 if here else args.workers)
     print(
         f"{total.products} products predicted, {total.waiting} of them to send to a person, {total.warned} "
         "with a warning",
@@ -344,8 +356,8 @@ def main() -> None:
             arguments.error("--workers must be at least 1")
         shards(folder, args)
         return
-    if args.workers is not None:
-        arguments.error("--workers goes with shards: an --input with wildcards, or an address")
+    if args.workers is not None or args.engine:
+        arguments.error("--workers and --engine go with shards: an --input with wildcards, or an address")
     if args.output:
         atomic.check_place(args.output, "--output")
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from aisle.deployment.logged_models import NOT_TO_PREDICT
 from aisle.pipeline.imports import Sources
 
-GROUPS = {"pipeline", "batch", "s3", "track", "serve", "report", "dev"}
+GROUPS = {"pipeline", "batch", "s3", "ray", "track", "serve", "report", "dev"}
 BESIDE = {"batch", "serve"}
 """Groups that are installed without the pipeline, and name some of its packages."""
 LEARNED = {"bow", "tfidf", "word2vec", "visual_words"}  # encoders that no model may read
@@ -82,7 +82,8 @@ def test_the_core_is_what_predicting_imports(repo, groups):
             modules.append(path.relative_to(repo).with_suffix("").as_posix().replace("/", "."))
     core = {canonicalize_name(each.name) for each in groups["core"]}
     trained = {"keras", "tensorflow"}  # heads are trained with Keras and predict without
-    unused = {canonicalize_name(name) for name in NOT_TO_PREDICT} | trained | {"fsspec"}  # of shards alone
+    of_shards = {"fsspec", "ray"}
+    unused = {canonicalize_name(name) for name in NOT_TO_PREDICT} | trained | of_shards
     assert needs(repo, *modules) - unused == core
 
 
@@ -93,7 +94,7 @@ def test_the_group_serve_is_what_the_service_imports_beside_the_core(repo, group
         if path.name != "__init__.py" and "versions" not in path.parts
     ]
     named = {group: {canonicalize_name(each.name) for each in groups[group]} for group in ("core", "serve")}
-    parts = {"pydantic-core", "fsspec"}  # of pydantic; of predicting shards, which a service does not
+    parts = {"pydantic-core", "fsspec", "ray"}  # of pydantic; of predicting shards, which a service does not
     by_name = {"uvloop", "httptools", "psycopg"}  # uvicorn and SQLAlchemy load these by their names
     never = {canonicalize_name(name) for name in NOT_TO_PREDICT - {"pyarrow"}}
     trained = {"keras", "tensorflow", "tensorflow-hub", "sentence-transformers"}

@@ -19,7 +19,7 @@ from aisle.pipeline import atomic, cli
 from tools.measured import cores
 
 RESULT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "scale.json"
-PARTS = ("near_duplicates", "encoding")
+PARTS = ("near_duplicates", "encoding", "ray_engine")
 
 
 def main() -> None:

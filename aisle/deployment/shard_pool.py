@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
@@ -64,6 +64,10 @@ class Progress:
         )
 
 
+Outcome = tuple[Shard, Counts | str]
+"""A shard, and what was predicted of it or why it could not be."""
+
+
 @dataclass
 class _Worker:
     process: Any
@@ -90,11 +94,30 @@ def predict_shards(job: Job, shards: Sequence[Shard], workers: int | None = None
         If a shard cannot be predicted: at the end, when the others are done.
     """
     workers = min(workers or processors(), len(shards))
+    if workers < 2:
+        return gathered(shards, lambda progress: _here(job, shards, progress))
+    return gathered(shards, lambda progress: _elsewhere(job, shards, workers, progress))
+
+
+def gathered(shards: Sequence[Shard], work: Callable[[Progress], Iterator[Outcome]]) -> Counts:
+    """Return the sums of what shards' predictions come to, and show how far they are.
+
+    Parameters
+    ----------
+    shards
+        Those to predict.
+    work
+        Predicts them: yields each as it is done, and tells the progress how many products are.
+
+    Raises
+    ------
+    AisleError
+        If a shard cannot be predicted: at the end, when the others are done.
+    """
     progress = Progress(len(shards), sum(shard.rows for shard in shards))
     try:
-        done = _here(job, shards, progress) if workers < 2 else _elsewhere(job, shards, workers, progress)
         total, failed = Counts(), dict[str, str]()
-        for shard, result in done:
+        for shard, result in work(progress):
             if isinstance(result, Counts):
                 total += result
                 progress.shard()
@@ -110,7 +133,7 @@ def predict_shards(job: Job, shards: Sequence[Shard], workers: int | None = None
     return total
 
 
-def _here(job: Job, shards: Sequence[Shard], progress: Progress) -> Iterator[tuple[Shard, Counts | str]]:
+def _here(job: Job, shards: Sequence[Shard], progress: Progress) -> Iterator[Outcome]:
     from aisle.deployment.predictor import Predictor
 
     model = Predictor(job.package)
@@ -121,9 +144,7 @@ def _here(job: Job, shards: Sequence[Shard], progress: Progress) -> Iterator[tup
             yield shard, str(error)
 
 
-def _elsewhere(
-    job: Job, shards: Sequence[Shard], workers: int, progress: Progress
-) -> Iterator[tuple[Shard, Counts | str]]:
+def _elsewhere(job: Job, shards: Sequence[Shard], workers: int, progress: Progress) -> Iterator[Outcome]:
     waiting, tries = deque(shards), dict[str, int]()
     cores = sorted(os.sched_getaffinity(0))
     free = deque(cores[i::workers] for i in range(workers))
