@@ -17,7 +17,7 @@ from aisle.pipeline.errors import AisleError
 
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None or not os.environ.get("AISLE_TEST_RAY"),
-    reason="Ray must be installed (pip install '.[batch,ray]') and wanted, AISLE_TEST_RAY=1: it takes an idle "
+    reason="Ray must be installed (group `ray`) and wanted (AISLE_TEST_RAY=1): it takes an idle "
     "machine half a minute to start, and gives up on a busy one",
 )
 
