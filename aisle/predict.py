@@ -348,18 +348,18 @@ def main() -> None:
         arguments.error("--output and --images go with --input")
     if not args.input and not any(each and each.strip() for each in single):
         arguments.error("--title, --description, --specifications or --image must not all be empty")
-    folder = packaging.find(args.model)
     if args.input and is_pattern(args.input):
         if not args.output or args.json or args.encoding or args.delimiter or args.quote is not None:
             arguments.error("shards need --output, and take no --json, --encoding, --delimiter or --quote")
         if args.workers is not None and args.workers < 1:
             arguments.error("--workers must be at least 1")
-        shards(folder, args)
+        shards(packaging.find(args.model), args)
         return
     if args.workers is not None or args.engine:
         arguments.error("--workers and --engine go with shards: an --input with wildcards, or an address")
     if args.output:
         atomic.check_place(args.output, "--output")
+    folder = packaging.find(args.model)
 
     from aisle.deployment.predictor import (
         Predictor,  # pandas takes a while; a wrong command line is told at once

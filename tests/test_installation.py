@@ -95,7 +95,12 @@ def test_the_group_serve_is_what_the_service_imports_beside_the_core(repo, group
     ]
     named = {group: {canonicalize_name(each.name) for each in groups[group]} for group in ("core", "serve")}
     parts = {"pydantic-core", "fsspec", "ray"}  # of pydantic; of predicting shards, which a service does not
-    by_name = {"uvloop", "httptools", "psycopg"}  # uvicorn and SQLAlchemy load these by their names
+    by_name = {
+        "uvloop",
+        "httptools",
+        "psycopg",
+        "psycopg-binary",
+    }  # uvicorn and SQLAlchemy load these by their names
     never = {canonicalize_name(name) for name in NOT_TO_PREDICT - {"pyarrow"}}
     trained = {"keras", "tensorflow", "tensorflow-hub", "sentence-transformers"}
     found = needs(repo, *modules) - never - trained - parts

@@ -44,8 +44,7 @@ def make(built, tmp_path_factory):
         for name, layers in (("dense", [16]), ("deep", [16, 8])):
             params["transfer"]["heads"][name] |= {"layers": layers, "training": training(20)}
         params["seeds"], params["transfer"]["backbones"] = SEEDS, ["descriptors"]
-        names = params["fusion_networks"]["names"]
-        params["fusion_networks"]["names"] = {name: names[name] for name in ("dense_2", "attention")}
+        params["fusion_networks"]["names"] = {"dense_2": "Dense", "attention": "Attention"}
         params["fusion_networks"]["input"] = "features/fused/both.parquet"
         networks = params["fusion_networks"]["networks"]
         networks["dense_2"] |= {"layers": [16, 8], "n_components": 8, "training": training(20)}

@@ -267,7 +267,9 @@ def test_predictions_of_something_else_are_not_mixed(package, given, products, t
     products.iloc[1:101].to_parquet(given / "a.parquet", index=False)
     with pytest.raises(AisleError, match=r"others made .*a\.parquet"):
         run(package, f"{given}/*.parquet", out, "--workers", "1")
-    with pytest.raises(AisleError, match="must be a folder that --input does not name"):  # nor are the products written over
+    with pytest.raises(
+        AisleError, match="must be a folder that --input does not name"
+    ):  # nor are the products written over
         run(package, f"{given}/*.parquet", str(given), "--workers", "1")
 
 
