@@ -74,6 +74,8 @@ class _Worker:
     pipe: Any
     shard: Shard
     told: int = 0
+    began: bool = False
+    done: int = 0
 
 
 def predict_shards(job: Job, shards: Sequence[Shard], workers: int | None = None) -> Counts:
@@ -179,6 +181,8 @@ def _elsewhere(job: Job, shards: Sequence[Shard], workers: int, progress: Progre
                     del busy[pipe]
                     free.append(own)
                     progress.add(-worker.told)
+                    if worker.done and not worker.began:  # it died of none: it had not begun this one
+                        tries[worker.shard.place] -= 1
                     if tries[worker.shard.place] < TRIES:
                         waiting.append(worker.shard)
                     else:
@@ -188,11 +192,12 @@ def _elsewhere(job: Job, shards: Sequence[Shard], workers: int, progress: Progre
                         )
                     continue
                 if isinstance(message, int):
+                    worker.began = True
                     worker.told += message
                     progress.add(message)
                     continue
                 yield worker.shard, message
-                worker.told = 0
+                worker.told, worker.began, worker.done = 0, False, worker.done + 1
                 if waiting:
                     worker.shard = _give(pipe)
                 else:
@@ -214,6 +219,7 @@ def _work(pipe: Any, job: Job, cores: list[int]) -> None:
             model = None
             while True:
                 shard = pipe.recv()
+                pipe.send(0)  # it is begun
                 try:
                     model = model or Predictor(job.package)
                     result: Counts | str = predict_shard(model, job, shard, pipe.send)

@@ -3,7 +3,6 @@
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -204,11 +203,11 @@ def test_a_parquet_file_has_pictures_and_is_answered_as_parquet(client, pristine
     pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=0, atol=1e-6)
 
 
-def test_no_file_of_a_table_is_left(client):
-    before = {*Path(tempfile.gettempdir()).glob("*aisle-table-*")}
+def test_no_file_of_a_table_is_left(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other services' are elsewhere
     for content in (TABLE.encode(), b"nothing"):
         client.post("/v1/classify/file", content=content, headers={"Content-Type": "text/csv"})
-    assert {*Path(tempfile.gettempdir()).glob("*aisle-table-*")} <= before
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_table_may_have_no_rows(client):
