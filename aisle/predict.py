@@ -177,12 +177,12 @@ def beside(
     """
     import pandas as pd
 
+    from aisle.deployment import product_table
+
     if twice := sorted({*kept.columns} & {*table.columns}):
         raise AisleError(f"{source} must not have columns of the predictions; rename {some(twice)}")
     if len(table):
-        told = problems["problem"].map(lambda words: f"the record is malformed: {words}" if words else "")
-        table["warning"] = [told[i] or warning for i, warning in enumerate(table["warning"])]
-        table["send_to_person"] |= told.ne("")
+        product_table.tell_malformed(table, problems["problem"])
     rows = pd.concat([kept, table], axis=1)
     if len(rows) != len(kept):
         raise RuntimeError(f"{len(kept)} products were read and {len(rows)} predicted")
@@ -255,8 +255,6 @@ def many(predictor: "Predictor", args: argparse.Namespace) -> None:
 
 def shards(folder: Path, args: argparse.Namespace) -> None:
     """Predict the products of shards, those that have no predictions yet."""
-    from hashlib import sha256
-
     from aisle.deployment import manifest, shard_pool
     from aisle.deployment.batch import Counts, Job
     from aisle.deployment.shards import Results, find, fixed, system
@@ -269,8 +267,7 @@ def shards(folder: Path, args: argparse.Namespace) -> None:
         images = args.images or (own if "file" in files.protocol and own.is_dir() else nowhere)
         if not Path(images).is_dir():
             raise AisleError(f"--images must be a folder; {images} is not")
-        digest = sha256((folder / manifest.FILE).read_bytes()).hexdigest()
-        key = {"package": digest, "columns": said, "images": args.images or ""}
+        key = {"package": manifest.identity(folder), "columns": said, "images": args.images or ""}
         job = Job(str(folder), str(images), args.output, said, key)
         results = Results(args.output, key)
         results.check_apart(args.input, every)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from aisle.catalogue.formats import parquet
@@ -167,7 +166,5 @@ def predicted(model: "Predictor", products: pd.DataFrame, problems: list[str], i
                     problems[row] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             tables.append(model.predict(products.iloc[rows], images))
     table = pd.concat(tables, ignore_index=True)
-    told = [f"the record is malformed: {words}" if words else "" for words in problems]
-    table["warning"] = [mine or warning for mine, warning in zip(told, table["warning"], strict=True)]
-    table["send_to_person"] |= np.array([bool(mine) for mine in told])
+    product_table.tell_malformed(table, problems)
     return table

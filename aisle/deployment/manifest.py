@@ -32,6 +32,11 @@ def write(folder: Path) -> None:
     atomic.write_text(folder / FILE, json.dumps(facts, indent=2) + "\n")
 
 
+def identity(folder: str | Path) -> str:
+    """Return what tells a package from every other: SHA-256 of its manifest, which has those of its files."""
+    return digest(Path(folder) / FILE)
+
+
 def _read(folder: Path) -> dict[str, str]:
     try:
         facts = json.loads((folder / FILE).read_bytes())

@@ -1,7 +1,7 @@
 """Raw products from a shop's table: the pipeline's reader, and the mapping that a package learned with."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -108,3 +108,18 @@ def as_cells(table: pd.DataFrame) -> pd.DataFrame:
         return str(value) if isinstance(value, str) else ""
 
     return table.map(cell).reset_index(drop=True)
+
+
+def tell_malformed(table: pd.DataFrame, problems: Iterable[str]) -> None:
+    """Send malformed records to a person, and say why.
+
+    Parameters
+    ----------
+    table
+        Predictions of n products, as of `Predictor.predict`; changed in its place.
+    problems
+        What is wrong with each record, "" where it is well-formed.
+    """
+    told = [f"the record is malformed: {words}" if words else "" for words in problems]
+    table["warning"] = [mine or warning for mine, warning in zip(told, table["warning"], strict=True)]
+    table["send_to_person"] |= pd.Series(told, table.index) != ""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
-from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -204,11 +203,6 @@ def on_worker(job: Job, shard: Shard, tell: Callable[[int], object] = lambda _: 
         return f"{error} (on {socket.gethostname()})"
 
 
-def digest_of(package: str | Path) -> str:
-    """Return the SHA-256 of a package's manifest."""
-    return sha256(Path(package, manifest.FILE).read_bytes()).hexdigest()
-
-
 @lru_cache(maxsize=1)
 def opened(package: str, digest: str | None) -> "Predictor":
     """Return the package, opened once in a process, which then keeps to processors of its own.
@@ -230,7 +224,7 @@ def opened(package: str, digest: str | None) -> "Predictor":
     file = Path(package, manifest.FILE)
     if not file.is_file():
         raise AisleError(f"the package must be {SHARED}; there is no {file}")
-    if digest and digest_of(package) != digest:
+    if digest and manifest.identity(package) != digest:
         raise AisleError(f"the package must be the same on every node; {package} is another one")
     _keep_to_own_processors()
     return Predictor(package)

@@ -35,11 +35,6 @@ class NoFiles(PictureFolder):
         return None, "file missing"
 
 
-def digest(folder: str | Path) -> str:
-    """Return what tells a package from every other: SHA-256 of its manifest, which has those of its files."""
-    return sha256((Path(folder) / manifest.FILE).read_bytes()).hexdigest()
-
-
 def input_digest(product: Product) -> str:
     """Return SHA-256 of what was given of a product: the same for the same fields and pictures."""
     kept: dict[str, Any] = {}
@@ -71,7 +66,7 @@ class ServedModel(Predictor):
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder)
-        self.digest = digest(folder)
+        self.digest = manifest.identity(folder)
         self.version = self.digest[:12]
         self._looked_at: tuple[Inputs, dict[str, np.ndarray]] | None = None
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from aisle.deployment import manifest, packaging
 from aisle.pipeline.errors import AisleError
-from aisle.service.answering import ServedModel, digest
+from aisle.service.answering import ServedModel
 from aisle.service.logs import logger
 from aisle.service.metrics import Metrics
 
@@ -74,7 +74,9 @@ def _try(model: ServedModel, folder: Path) -> None:
 def signature(folder: Path) -> Signature:
     """Return what changes whenever a file of a package does: sizes and times, and the manifest's digest."""
     facts = {place: path.stat() for place, path in manifest.files(folder).items()}
-    return digest(folder), *((place, each.st_size, each.st_mtime_ns) for place, each in facts.items())
+    return manifest.identity(folder), *(
+        (place, each.st_size, each.st_mtime_ns) for place, each in facts.items()
+    )
 
 
 class Serving:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle.deployment import ray_engine, shard_pool, shards
+from aisle.deployment import manifest, ray_engine, shard_pool, shards
 from aisle.deployment.batch import Job
 from tools.measured import measured
 from tools.scale import drawn
@@ -19,7 +19,7 @@ PRODUCTS, SHARDS = 160, 8
 def predicted(engine: str, given: str, out: str) -> float:
     """Predict the shards of a folder; return the seconds until the engine was ready, 0 for processes."""
     every = shards.find(f"{given}/*.parquet")
-    job = Job(str(PACKAGE), given, out, {}, {"package": ray_engine.digest_of(PACKAGE)})
+    job = Job(str(PACKAGE), given, out, {}, {"package": manifest.identity(PACKAGE)})
     if engine == "processes":
         shard_pool.predict_shards(job, every)
         return 0.0

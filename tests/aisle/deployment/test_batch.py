@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aisle import predict
-from aisle.deployment import batch, packaging, shard_pool, shards
+from aisle.deployment import batch, shard_pool, shards
 from aisle.deployment.batch import Counts, Job
 from aisle.deployment.predictor import Predictor
 from aisle.deployment.shards import Results
@@ -24,38 +24,9 @@ from tools.measured import measured
 
 
 @pytest.fixture(scope="module")
-def workspace(make_workspace):
-    """Return a workspace with a text model; read it."""
-    made = make_workspace()
-    made.run_items("list_models").run_data()
-    made.run("classify", "text_baseline")
-    return made
-
-
-@pytest.fixture(scope="module")
-def package(workspace, tmp_path_factory) -> Path:
-    """Return the package of the text model."""
-    folder = tmp_path_factory.mktemp("package") / "text"
-    text, images = (workspace.params[section] for section in ("text", "images"))
-    decision = {"temperature": 0.8, "threshold": 0.5, "target_error": 0.01, "confidence": 0.95}
-    models = workspace.root / "models"
-    packaging.assemble(
-        "text_baseline",
-        models,
-        models / "pretrained",
-        folder,
-        "tiny",
-        text,
-        images,
-        decision | {"guaranteed_bound": 0.009},
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def products(workspace) -> pd.DataFrame:
+def products(text_workspace) -> pd.DataFrame:
     """Return 180 products, as text."""
-    table = pd.read_csv(workspace.root / "products.csv", dtype=str, keep_default_na=False)
+    table = pd.read_csv(text_workspace.root / "products.csv", dtype=str, keep_default_na=False)
     return pd.concat([table] * 3, ignore_index=True)
 
 
@@ -89,34 +60,34 @@ def small(monkeypatch) -> None:
     monkeypatch.setattr(batch, "ROWS", 64)
 
 
-def test_shards_give_what_one_table_gives(small, package, products, given, tmp_path):
-    run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
+def test_shards_give_what_one_table_gives(small, text_package, products, given, tmp_path):
+    run(text_package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
     assert [*contents(tmp_path / "out")] == ["a.parquet", "b/c.parquet", "d.parquet"]
     products.iloc[:100].to_csv(tmp_path / "a.csv", index=False)
     one = predict.parser().parse_args(
         ["--input", str(tmp_path / "a.csv"), "--output", str(tmp_path / "a.parquet")]
     )
-    predict.many(Predictor(package), one)
+    predict.many(Predictor(text_package), one)
     expected, found = (pd.read_parquet(path) for path in (tmp_path / "a.parquet", tmp_path / "out/a.parquet"))
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     empty = pq.ParquetFile(tmp_path / "out/d.parquet")
     assert empty.metadata.num_rows == 0 and empty.schema_arrow == pq.read_schema(tmp_path / "out/a.parquet")
 
 
-def test_processes_give_the_same_bytes_as_one(package, given, tmp_path, capsys):
-    run(package, f"{given}/**/*.parquet", str(tmp_path / "one"), "--workers", "1")
-    run(package, f"{given}/**/*.parquet", str(tmp_path / "two"), "--workers", "2")
+def test_processes_give_the_same_bytes_as_one(text_package, given, tmp_path, capsys):
+    run(text_package, f"{given}/**/*.parquet", str(tmp_path / "one"), "--workers", "1")
+    run(text_package, f"{given}/**/*.parquet", str(tmp_path / "two"), "--workers", "2")
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert capsys.readouterr().err.count("180 products predicted") == 2
 
 
-def test_a_killed_run_goes_on_with_what_is_missing(package, given, tmp_path):
+def test_a_killed_run_goes_on_with_what_is_missing(text_package, given, tmp_path):
     """It is killed, with all its processes, when the first shard is there."""
     for i in range(6):
         shutil.copy(given / "a.parquet", given / f"e{i}.parquet")
-    run(package, f"{given}/**/*.parquet", str(tmp_path / "expected"))
+    run(text_package, f"{given}/**/*.parquet", str(tmp_path / "expected"))
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "aisle.predict", "--model", str(package), "--workers", "1"]
+    command = [sys.executable, "-m", "aisle.predict", "--model", str(text_package), "--workers", "1"]
     command += ["--input", f"{given}/**/*.parquet", "--output", str(out)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     while process.poll() is None and not [*out.rglob("*.parquet")]:
@@ -132,7 +103,7 @@ def test_a_killed_run_goes_on_with_what_is_missing(package, given, tmp_path):
     assert made == contents(tmp_path / "expected")
 
 
-def test_one_poisoned_row_costs_one_row(small, package, products, given, tmp_path, monkeypatch):
+def test_one_poisoned_row_costs_one_row(small, text_package, products, given, tmp_path, monkeypatch):
     """A text that is no UTF-8, and one that a library cannot bear."""
     texts = [text.encode() for text in products["title"].iloc[:100]]
     texts[7] = b"\xff\xfe lamp"
@@ -148,10 +119,10 @@ def test_one_poisoned_row_costs_one_row(small, package, products, given, tmp_pat
             raise FloatingPointError("beyond bearing")
         return own(self, inputs)
 
-    run(package, f"{given}/b/*.parquet", str(tmp_path / "before"), "--workers", "1")
-    clean = Predictor(package).predict(products.iloc[:100][["title", "description", "specifications"]])
+    run(text_package, f"{given}/b/*.parquet", str(tmp_path / "before"), "--workers", "1")
+    clean = Predictor(text_package).predict(products.iloc[:100][["title", "description", "specifications"]])
     monkeypatch.setattr(Predictor, "decide", decide)
-    run(package, f"{given}/a.parquet*", str(tmp_path / "out"), "--workers", "1")
+    run(text_package, f"{given}/a.parquet*", str(tmp_path / "out"), "--workers", "1")
     found = pd.read_parquet(tmp_path / "out/a.parquet")
     told = found.index[found["warning"].str.startswith("the record is malformed")]
     same = [i for i in range(100) if products["description"].iloc[i] == broken]
@@ -163,13 +134,13 @@ def test_one_poisoned_row_costs_one_row(small, package, products, given, tmp_pat
     pd.testing.assert_frame_equal(found.loc[others, names], clean.loc[others, names], check_exact=True)
 
 
-def test_a_fault_that_is_no_rows_is_not_taken_for_one(package, products, monkeypatch):
+def test_a_fault_that_is_no_rows_is_not_taken_for_one(text_package, products, monkeypatch):
     def decide(self, inputs):
         raise FloatingPointError("whatever comes")
 
     monkeypatch.setattr(Predictor, "decide", decide)
     with pytest.raises(FloatingPointError, match="whatever comes"):
-        batch.predicted(Predictor(package), products.iloc[:3][["title"]], [""] * 3, Path())
+        batch.predicted(Predictor(text_package), products.iloc[:3][["title"]], [""] * 3, Path())
 
 
 def die_once(model, job, shard, tell) -> Counts:
@@ -189,10 +160,10 @@ def work_that_dies(pipe, job, cores) -> None:
 
 
 @pytest.mark.parametrize("mark", ["once", "ever"])
-def test_a_process_that_dies_costs_at_most_its_shard(mark, package, given, tmp_path, monkeypatch):
+def test_a_process_that_dies_costs_at_most_its_shard(mark, text_package, given, tmp_path, monkeypatch):
     monkeypatch.setattr(shard_pool, "_work", work_that_dies)
     every = shards.find(f"{given}/**/*.parquet")
-    job = Job(str(package), str(tmp_path / mark), str(tmp_path / "out"))
+    job = Job(str(text_package), str(tmp_path / mark), str(tmp_path / "out"))
     if mark == "once":
         total = shard_pool.predict_shards(job, every, 2)
         assert total.products == 180 and len(contents(tmp_path / "out")) == 3
@@ -209,68 +180,68 @@ def work_once(pipe, job, cores) -> None:
     os._exit(1)
 
 
-def test_a_process_that_dies_between_two_shards_costs_none(package, given, tmp_path, monkeypatch):
+def test_a_process_that_dies_between_two_shards_costs_none(text_package, given, tmp_path, monkeypatch):
     monkeypatch.setattr(shard_pool, "_work", work_once)
     monkeypatch.setattr(shard_pool.Progress, "shard", lambda _: time.sleep(0.5))  # it is dead by then
     every = shards.find(f"{given}/**/*.parquet")
-    total = shard_pool.predict_shards(Job(str(package), str(tmp_path), str(tmp_path / "out")), every, 2)
+    total = shard_pool.predict_shards(Job(str(text_package), str(tmp_path), str(tmp_path / "out")), every, 2)
     assert total.products == 180 and len(contents(tmp_path / "out")) == 3
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_place_that_cannot_be_written_costs_its_shard(workers, package, given, tmp_path):
+def test_a_place_that_cannot_be_written_costs_its_shard(workers, text_package, given, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/b").write_text("a file, where a folder must be")
     with pytest.raises(AisleError, match=r"1 of 3 shards.*b/c\.parquet"):
-        run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", str(workers))
+        run(text_package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", str(workers))
     assert {"a.parquet", "d.parquet"} < {*contents(tmp_path / "out")}
 
 
 @pytest.mark.parametrize("output", ["", "b", "predicted/of/these"])
-def test_predictions_where_the_shards_are_looked_for_are_refused(output, package, given, tmp_path):
+def test_predictions_where_the_shards_are_looked_for_are_refused(output, text_package, given, tmp_path):
     """Else the next run takes them for shards; and who removes what is in the way removes the products."""
     before = contents(given)
     with pytest.raises(AisleError, match="--output must be a folder that --input does not name"):
-        run(package, f"{given}/**/*.parquet", str(given / output))
+        run(text_package, f"{given}/**/*.parquet", str(given / output))
     assert contents(given) == before
-    run(package, f"{given}/*.parquet", str(given / "predicted"))  # not named by the pattern
-    run(package, f"{given}/*.parquet", str(given / "predicted"))
+    run(text_package, f"{given}/*.parquet", str(given / "predicted"))  # not named by the pattern
+    run(text_package, f"{given}/*.parquet", str(given / "predicted"))
 
 
-def test_a_folder_in_the_place_of_predictions_is_told(package, given, tmp_path):
+def test_a_folder_in_the_place_of_predictions_is_told(text_package, given, tmp_path):
     (tmp_path / "out/a.parquet").mkdir(parents=True)
     with pytest.raises(AisleError, match=r"--output must be empty.*out/a\.parquet"):
-        run(package, f"{given}/*.parquet", str(tmp_path / "out"))
+        run(text_package, f"{given}/*.parquet", str(tmp_path / "out"))
 
 
-def test_a_bracket_in_a_name_is_told_how_to_write(package, given, tmp_path):
+def test_a_bracket_in_a_name_is_told_how_to_write(text_package, given, tmp_path):
     named = given.rename(tmp_path / "given [1]")
     with pytest.raises(AisleError, match="part of a name") as told:
-        run(package, f"{named}/*.parquet", str(tmp_path / "out"))
+        run(text_package, f"{named}/*.parquet", str(tmp_path / "out"))
     literal = str(told.value).rpartition("must be ")[2]
-    run(package, literal, str(tmp_path / "out"))
+    run(text_package, literal, str(tmp_path / "out"))
     assert [*contents(tmp_path / "out")] == ["a.parquet", "d.parquet"]
 
 
-def test_a_cut_shard_is_told_before_anything_is_predicted(package, given, tmp_path):
+def test_a_cut_shard_is_told_before_anything_is_predicted(text_package, given, tmp_path):
     (given / "a.parquet").write_bytes((given / "a.parquet").read_bytes()[:-5])
     with pytest.raises(AisleError, match=r"a\.parquet must be a whole Parquet file"):
-        run(package, f"{given}/*.parquet", str(tmp_path / "out"))
+        run(text_package, f"{given}/*.parquet", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_predictions_of_something_else_are_not_mixed(package, given, products, tmp_path):
+def test_predictions_of_something_else_are_not_mixed(text_package, given, products, tmp_path):
     out = str(tmp_path / "out")
-    run(package, f"{given}/*.parquet", out, "--workers", "1")
+    run(text_package, f"{given}/*.parquet", out, "--workers", "1")
     with pytest.raises(AisleError, match=r"others made .*a\.parquet"):
-        run(package, f"{given}/*.parquet", out, "--columns", "title=description", "--workers", "1")
+        run(text_package, f"{given}/*.parquet", out, "--columns", "title=description", "--workers", "1")
     products.iloc[1:101].to_parquet(given / "a.parquet", index=False)
     with pytest.raises(AisleError, match=r"others made .*a\.parquet"):
-        run(package, f"{given}/*.parquet", out, "--workers", "1")
+        run(text_package, f"{given}/*.parquet", out, "--workers", "1")
     with pytest.raises(
         AisleError, match="must be a folder that --input does not name"
     ):  # nor are the products written over
-        run(package, f"{given}/*.parquet", str(given), "--workers", "1")
+        run(text_package, f"{given}/*.parquet", str(given), "--workers", "1")
 
 
 @pytest.mark.parametrize(
@@ -281,20 +252,20 @@ def test_predictions_of_something_else_are_not_mixed(package, given, products, t
         ("nowhere://x/*.parquet", "must be an address that fsspec knows"),
     ],
 )
-def test_what_is_no_shard_is_told(pattern, message, package, given, tmp_path):
+def test_what_is_no_shard_is_told(pattern, message, text_package, given, tmp_path):
     (given / "notes.txt").write_text("x")
     with pytest.raises(AisleError, match=message):
-        run(package, pattern.format(given), str(tmp_path / "out"))
+        run(text_package, pattern.format(given), str(tmp_path / "out"))
 
 
-def test_addresses_in_memory(small, package, given, tmp_path):
+def test_addresses_in_memory(small, text_package, given, tmp_path):
     import fsspec
 
     memory = fsspec.filesystem("memory")
     memory.put(str(given) + "/", "/shop/given/", recursive=True)
     try:
-        run(package, "memory://shop/given/**/*.parquet", "memory://shop/out")
-        run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
+        run(text_package, "memory://shop/given/**/*.parquet", "memory://shop/out")
+        run(text_package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
         expected = contents(tmp_path / "out")
         assert {place: memory.cat(f"/shop/out/{place}") for place in expected} == expected
         assert len(memory.find("/shop/out")) == 3  # and nothing beside
@@ -321,7 +292,7 @@ def s3(monkeypatch):
     server.stop()
 
 
-def test_an_object_store(s3, package, given, tmp_path):
+def test_an_object_store(s3, text_package, given, tmp_path):
     """By two processes, the second time only what is missing; the same bytes as from files."""
     import s3fs
 
@@ -329,13 +300,13 @@ def test_an_object_store(s3, package, given, tmp_path):
     store.mkdir("shop")
     for place in contents(given):
         store.put_file(str(given / place), f"shop/given/{place}")
-    run(package, f"{s3}/given/**/*.parquet", f"{s3}/out", "--workers", "2")
-    run(package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
+    run(text_package, f"{s3}/given/**/*.parquet", f"{s3}/out", "--workers", "2")
+    run(text_package, f"{given}/**/*.parquet", str(tmp_path / "out"), "--workers", "1")
     expected = contents(tmp_path / "out")
     assert sorted(store.find("shop/out")) == [f"shop/out/{place}" for place in expected]
     store.rm_file("shop/out/a.parquet")
     store.invalidate_cache()
-    run(package, f"{s3}/given/**/*.parquet", f"{s3}/out", "--workers", "1")
+    run(text_package, f"{s3}/given/**/*.parquet", f"{s3}/out", "--workers", "1")
     assert {place: store.cat_file(f"shop/out/{place}") for place in expected} == expected
 
 
@@ -345,19 +316,19 @@ def predicted_of(package: str, folder: str, n: int) -> int:
     return pq.ParquetFile(f"{folder}/out-{n}/{n}.parquet").metadata.num_rows
 
 
-def test_memory_does_not_grow_with_the_products(package, products, tmp_path):
+def test_memory_does_not_grow_with_the_products(text_package, products, tmp_path):
     """Of ten times the products, in one row group of 140 MB, take at most 50 MB more."""
     wide = products.assign(note="x" * 8000)
     peaks = []
     for n in (1800, 18_000):
         pd.concat([wide] * (n // 180)).to_parquet(tmp_path / f"{n}.parquet", index=False, row_group_size=n)
-        run = measured(predicted_of, str(package), str(tmp_path), n)
+        run = measured(predicted_of, str(text_package), str(tmp_path), n)
         assert run.result == n
         peaks.append(run.peak_mb)
     assert peaks[1] < peaks[0] + 50, peaks
 
 
-def test_results_say_of_what_they_were_made(package, given, tmp_path):
+def test_results_say_of_what_they_were_made(text_package, given, tmp_path):
     (shard,) = shards.find(f"{given}/a.parquet*")
     results = Results(str(tmp_path), {"package": "x"})
     assert results.missing([shard]) == [shard] and shard.rows == 100

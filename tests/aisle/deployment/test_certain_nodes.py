@@ -20,13 +20,10 @@ def predictor(built, tmp_path):
     sections = built.params["text"], built.params["images"]
     models, target = built.root / "models", tmp_path / "package"
     decision = {"temperature": 1.0, "threshold": None, "target_error": 0.01, "confidence": 0.95} | LIMITS
-    packaging.assemble(
-        "text_baseline", models, models / "pretrained", target, "tiny", *sections, decision | {"x": np.inf}
-    )
+    packaging.assemble("text_baseline", models, models / "pretrained", target, "tiny", *sections, decision)
     found = Predictor(target)
     assert len(found.package.categories) == len(NODES)
     found.package = replace(found.package, categories=NODES)
-    found.with_models(found.models)
     for name, model in found.models.items():
         names = dict(zip(model.categories, NODES, strict=True))
         model.estimator[-1].classes_ = np.array([names[each] for each in model.estimator[-1].classes_])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from aisle import predict
-from aisle.deployment import packaging, ray_engine, shard_pool, shards
+from aisle.deployment import manifest, ray_engine, shard_pool, shards
 from aisle.deployment.batch import Job
 from aisle.pipeline.errors import AisleError
 
@@ -22,39 +22,10 @@ needs_ray = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def workspace(make_workspace):
-    """Return a workspace with a text model; read it."""
-    made = make_workspace()
-    made.run_items("list_models").run_data()
-    made.run("classify", "text_baseline")
-    return made
-
-
-@pytest.fixture(scope="module")
-def package(workspace, tmp_path_factory) -> Path:
-    """Return the package of the text model."""
-    folder = tmp_path_factory.mktemp("package") / "text"
-    text, images = (workspace.params[section] for section in ("text", "images"))
-    decision = {"temperature": 0.8, "threshold": 0.5, "target_error": 0.01, "confidence": 0.95}
-    models = workspace.root / "models"
-    packaging.assemble(
-        "text_baseline",
-        models,
-        models / "pretrained",
-        folder,
-        "tiny",
-        text,
-        images,
-        decision | {"guaranteed_bound": 0.009},
-    )
-    return folder
-
-
 @pytest.fixture
-def given(workspace, tmp_path) -> Path:
+def given(text_workspace, tmp_path) -> Path:
     """Return a folder of four shards, one of them in a folder of its own and one of two batches."""
-    table = pd.read_csv(workspace.root / "products.csv", dtype=str, keep_default_na=False)
+    table = pd.read_csv(text_workspace.root / "products.csv", dtype=str, keep_default_na=False)
     folder = tmp_path / "given"
     (folder / "b").mkdir(parents=True)
     pd.concat([table] * 10).to_parquet(folder / "a.parquet", index=False)
@@ -96,7 +67,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {each.relative_to(folder).as_posix(): each.read_bytes() for each in files}
 
 
-def test_ray_is_imported_where_it_is_asked_for_alone(package, given, tmp_path):
+def test_ray_is_imported_where_it_is_asked_for_alone(text_package, given, tmp_path):
     """Here and in each process: a package of that name, which tells when it is imported, stands before it."""
     mark, out = tmp_path / "imported", tmp_path / "out"
     (tmp_path / "first/ray").mkdir(parents=True)
@@ -104,9 +75,9 @@ def test_ray_is_imported_where_it_is_asked_for_alone(package, given, tmp_path):
         f"open({str(mark)!r}, 'w').close()\nraise ImportError('it is not here')\n"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "first")}
-    subprocess.run(command(package, given, out, "--workers", "2"), env=environment, check=True)
+    subprocess.run(command(text_package, given, out, "--workers", "2"), env=environment, check=True)
     assert len(contents(out)) == 4 and not mark.exists()
-    asked = command(package, given, tmp_path / "other", "--engine", "ray")
+    asked = command(text_package, given, tmp_path / "other", "--engine", "ray")
     told = subprocess.run(asked, env=environment, capture_output=True, text=True)
     assert mark.exists() and told.returncode == 2 and not (tmp_path / "other").exists()
     assert told.stderr.splitlines()[-1].startswith(
@@ -115,18 +86,18 @@ def test_ray_is_imported_where_it_is_asked_for_alone(package, given, tmp_path):
     assert "pip install '.[batch,ray]'" in told.stderr and "Traceback" not in told.stderr
 
 
-def test_memory_of_this_process_is_no_place_for_another(package, given):
+def test_memory_of_this_process_is_no_place_for_another(text_package, given):
     with pytest.raises(AisleError, match="files that other processes see"):
-        run(package, given, "memory://out", "--engine", "ray")
+        run(text_package, given, "memory://out", "--engine", "ray")
 
 
 @needs_ray
-def test_an_address_where_nothing_answers_is_told_at_once(package, given, tmp_path):
+def test_an_address_where_nothing_answers_is_told_at_once(text_package, given, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = "{}:{}".format(*free.getsockname())
     told = subprocess.run(
-        command(package, given, tmp_path / "out", "--engine", "ray"),
+        command(text_package, given, tmp_path / "out", "--engine", "ray"),
         env=os.environ | {"RAY_ADDRESS": address},
         timeout=60,
         capture_output=True,
@@ -146,15 +117,15 @@ def test_what_is_started_here_is_for_this_machine_alone(cluster):
 
 
 @needs_ray
-def test_the_same_bytes_as_processes(cluster, package, given, tmp_path, capfd):
+def test_the_same_bytes_as_processes(cluster, text_package, given, tmp_path, capfd):
     """From another working directory than Ray's, and of relative names."""
-    run(package, given, tmp_path / "processes", "--workers", "2")
+    run(text_package, given, tmp_path / "processes", "--workers", "2")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        run(Path(os.path.relpath(package)), given, Path("ray"), "--engine", "ray")
+        run(Path(os.path.relpath(text_package)), given, Path("ray"), "--engine", "ray")
         assert contents(Path("ray")) == contents(tmp_path / "processes")
         (tmp_path / "ray/d.parquet").unlink()
-        run(package, given, Path("ray"), "--engine", "ray")
+        run(text_package, given, Path("ray"), "--engine", "ray")
     assert contents(tmp_path / "ray") == contents(tmp_path / "processes")
     err = capfd.readouterr().err
     assert "4 shards; 3 are predicted already" in err
@@ -169,11 +140,11 @@ runpy.run_module("aisle.predict", run_name="__main__", alter_sys=True)
 
 
 @needs_ray
-def test_a_process_of_its_own_joins_at_ray_address(cluster, package, given, tmp_path):
+def test_a_process_of_its_own_joins_at_ray_address(cluster, text_package, given, tmp_path):
     """It says what the engine of processes says, and nothing of Ray's."""
-    run(package, given, tmp_path / "processes", "--workers", "2")
+    run(text_package, given, tmp_path / "processes", "--workers", "2")
     address = cluster.get_runtime_context().gcs_address
-    _, _, _, *arguments = command(package, given, tmp_path / "out", "--engine", "ray")
+    _, _, _, *arguments = command(text_package, given, tmp_path / "out", "--engine", "ray")
     told = subprocess.run(
         [sys.executable, "-c", AS_ON_LOOPBACK, *arguments],
         timeout=100,
@@ -190,10 +161,10 @@ def test_a_process_of_its_own_joins_at_ray_address(cluster, package, given, tmp_
 @needs_ray
 @pytest.mark.parametrize("times", [1, 9])
 def test_a_worker_killed_half_way_costs_at_most_its_shard(
-    times, cluster, package, given, tmp_path, monkeypatch
+    times, cluster, text_package, given, tmp_path, monkeypatch
 ):
     """It is killed, once or each time, when the first of two batches of its shard is written."""
-    run(package, given, tmp_path / "processes", "--workers", "2")
+    run(text_package, given, tmp_path / "processes", "--workers", "2")
     counted, own = tmp_path / "deaths", ray_engine.on_worker
     counted.touch()
 
@@ -211,8 +182,8 @@ def test_a_worker_killed_half_way_costs_at_most_its_shard(
     monkeypatch.setattr(ray_engine, "on_worker", dying)
     out = tmp_path / "out"
     every = shards.find(f"{given}/**/*.parquet")
-    key = {"package": ray_engine.digest_of(package), "columns": {}, "images": ""}
-    job = Job(str(package), str(given), str(out), {}, key)
+    key = {"package": manifest.identity(text_package), "columns": {}, "images": ""}
+    job = Job(str(text_package), str(given), str(out), {}, key)
     if times == 1:
         assert ray_engine.predict_shards(job, every, 2).products == 660
         assert counted.read_bytes() == b"x" and contents(out) == contents(tmp_path / "processes")
@@ -224,15 +195,15 @@ def test_a_worker_killed_half_way_costs_at_most_its_shard(
 
 
 @needs_ray
-def test_what_a_node_does_not_see_is_told(cluster, package, given, tmp_path, monkeypatch):
+def test_what_a_node_does_not_see_is_told(cluster, text_package, given, tmp_path, monkeypatch):
     every = shards.find(f"{given}/d*.parquet")
     absent = Job(str(tmp_path / "none"), str(given), str(tmp_path / "out"))
     with pytest.raises(AisleError, match="the package must be on storage that every node sees"):
         ray_engine.predict_shards(absent, every)
-    other = Job(str(package), str(given), str(tmp_path / "out"), {}, {"package": "another"})
+    other = Job(str(text_package), str(given), str(tmp_path / "out"), {}, {"package": "another"})
     with pytest.raises(AisleError, match="the package must be the same on every node"):
         ray_engine.predict_shards(other, every)
-    pictures = Job(str(package), str(tmp_path / "none"), str(tmp_path / "out"), {}, {"images": "none"})
+    pictures = Job(str(text_package), str(tmp_path / "none"), str(tmp_path / "out"), {}, {"images": "none"})
     with pytest.raises(AisleError, match="--images must be on storage that every node sees"):
         ray_engine.predict_shards(pictures, every)
     assert not contents(tmp_path / "out")
@@ -243,15 +214,15 @@ def test_what_a_node_does_not_see_is_told(cluster, package, given, tmp_path, mon
     own = ray_engine.on_worker
     monkeypatch.setattr(ray_engine, "on_worker", elsewhere)
     with pytest.raises(AisleError, match=r"is not in .*out as seen from here"):
-        ray_engine.predict_shards(Job(str(package), str(given), str(tmp_path / "out")), every)
+        ray_engine.predict_shards(Job(str(text_package), str(given), str(tmp_path / "out")), every)
 
 
 @needs_ray
-def test_a_fault_of_the_program_is_told_by_name(cluster, package, given, tmp_path, monkeypatch):
+def test_a_fault_of_the_program_is_told_by_name(cluster, text_package, given, tmp_path, monkeypatch):
     def broken(job, shard):
         raise FloatingPointError("whatever comes")
 
     monkeypatch.setattr(ray_engine, "on_worker", broken)
     every = shards.find(f"{given}/d*.parquet")
     with pytest.raises(AisleError, match=r"d\.parquet: FloatingPointError: whatever comes"):
-        ray_engine.predict_shards(Job(str(package), str(given), str(tmp_path / "out")), every)
+        ray_engine.predict_shards(Job(str(text_package), str(given), str(tmp_path / "out")), every)

@@ -12,7 +12,6 @@ import pytest
 
 from aisle.deployment import manifest, packaging
 from aisle.deployment.predictor import Predictor
-from aisle.service import answering
 
 PRODUCT = {"title": "quartz dial", "description": "alarm home"}
 
@@ -36,7 +35,7 @@ def expected(two_packages):
     """Return digest and probability of each package, of `predict`."""
     table = pd.DataFrame([PRODUCT])
     return [
-        (answering.digest(each), Predictor(each).predict(table)["predicted_probability"][0])
+        (manifest.identity(each), Predictor(each).predict(table)["predicted_probability"][0])
         for each in two_packages
     ]
 
