@@ -110,16 +110,23 @@ def gather(
     return result
 
 
-def example(products: str, pictures: str) -> pd.DataFrame:
-    """Return the first product with a picture (else the first one) as a shop has it: one raw product."""
+def example(products: str | Path, pictures: str | Path, n: int = 1) -> pd.DataFrame:
+    """Return the first n products, those with a picture before others, as a shop has them: raw products."""
+    there: dict[str, bytes] = {}
     for batch in pq.ParquetFile(pictures).iter_batches(64, columns=[tables.KEY, "picture"]):
-        there = [(row[tables.KEY], row["picture"]) for row in batch.to_pylist() if row["picture"]]
-        if there:
+        for row in batch.to_pylist():
+            if row["picture"] and len(there) < n:
+                there.setdefault(row[tables.KEY], row["picture"])
+        if len(there) >= n:
             break
-    table = tables.read(products, [tables.KEY, "title", "description", "specifications"])
-    name, picture = there[0] if there else (table[tables.KEY].iloc[0], b"")
-    row = table[table[tables.KEY] == name].iloc[0]
-    pairs = specifications.loads(row["specifications"])
-    written = "; ".join(f"{key}: {value}" if key else value for key, value in pairs)
-    columns = {"title": row["title"], "description": row["description"], "specifications": written}
-    return pd.DataFrame([columns | {"image": picture}])
+    table = tables.read(products, [tables.KEY, "title", "description", "specifications"]).set_index(
+        tables.KEY
+    )
+    others = [name for name in table.index if name not in there]
+    rows = []
+    for name in [*there, *others][:n]:
+        pairs = specifications.loads(table.loc[name, "specifications"])
+        written = "; ".join(f"{key}: {value}" if key else value for key, value in pairs)
+        columns = {"title": table.loc[name, "title"], "description": table.loc[name, "description"]}
+        rows.append(columns | {"specifications": written, "image": there.get(name, b"")})
+    return pd.DataFrame(rows)

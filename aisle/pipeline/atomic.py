@@ -4,6 +4,7 @@ Whoever reads the place meanwhile, or after a kill or a full disk, finds what wa
 there now, never a part.
 """
 
+import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -86,6 +87,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Let one process at a time go on; the system takes the lock, an empty file, back from a dead one."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

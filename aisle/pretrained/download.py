@@ -1,16 +1,14 @@
 """Find or download the files of a pretrained model, and believe none without its digest."""
 
-import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import requests
 
+from aisle.pipeline import atomic
 from aisle.pipeline.errors import AisleError, some
 from aisle.pretrained import safe_download
 from aisle.pretrained.description import digest
@@ -139,18 +137,13 @@ def download(name: str, file_name: str, file: WeightsFile) -> Path:
         raise AisleError(
             f"weights.{name}.files.{file_name}.url must be in params.yaml; it is null. {WAYS_OUT}"
         )
-    with _alone(target):
+    with atomic.alone(_lock(target)):
         return target if target.is_file() else _download(name, file_name, file, target)
 
 
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Let one process at a time make a file of the store; the system takes the lock back from a dead one."""
-    store().mkdir(parents=True, exist_ok=True)
-    name = sha256(os.fsencode(target.absolute())).hexdigest()[:16]
-    with (store() / f".{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _lock(target: Path) -> Path:
+    """Return the file whose lock lets one process at a time make a file of the store."""
+    return store() / f".{sha256(os.fsencode(target.absolute())).hexdigest()[:16]}.lock"
 
 
 def _download(name: str, file_name: str, file: WeightsFile, target: Path) -> Path:
