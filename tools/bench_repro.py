@@ -1,14 +1,15 @@
 """Time the pipeline at an old commit and at a new one, in one run; write docs/benchmarks/repro.json.
 
-Three parts: `cold`, a `dvc repro` in a fresh clone with empty caches (DVC's, of items, of weights); `noop`,
-a `dvc repro` that has nothing to do; `variant`, `dvc exp run evaluate` with another dropout of a fusion
-network. The two commits take turns, and each ratio is the new one's median over the old one's: below 1 is
-faster. The environment's own minutes are not in it: both use the one that runs this, or those that are named.
+Three parts: `cold`, what `make repro` runs in a fresh clone with empty caches (DVC's, of items, of weights):
+tools/repro.py where the commit has it, else `dvc repro`; `noop`, a `dvc repro` that has nothing to do;
+`variant`, `dvc exp run evaluate` with another dropout of a fusion network. The two commits take turns, and
+each ratio is the new one's median over the old one's: below 1 is faster. The environment's own minutes are
+not in it: both use the one that runs this, or those that are named.
 
-A run that was not what its part is named for is an error and no figure. From cold every stage runs
-(`--force`), so that both commits do their whole work, as with `make times`. A newcomer's `make repro` takes
-less: DVC leaves a stage out whose outputs are in Git and still right, and one whose outputs, to the byte, a
-sibling has just made. `--plain` times that; then any other stage that did not run is the error.
+A run that was not what its part is named for is an error and no figure. A newcomer's `make repro` leaves out
+a stage whose outputs are in Git and still right, and one whose outputs, to the byte, a sibling has just made;
+any other stage that did not run is the error. With `--force` every stage runs, one after another (`dvc repro
+--force`), so that both commits do their whole work, as with `make times`.
 
 The clones lie in the temporary folder (TMPDIR). Run it on an idle machine.
 """
@@ -43,8 +44,8 @@ from tools import stage_times
 RESULT = stage_times.ROOT / "docs" / "benchmarks" / "repro.json"
 OLD = "89f9e67"
 VARIANT = "fusion_networks.networks.dense_2.dropout=0.25"
-TARGET = "evaluate"
-"""The stage up to which a variant runs."""
+TARGET, REPRO = "evaluate", "tools/repro.py"
+"""The stage up to which a variant runs; what `make repro` calls."""
 STEP = Decimal("0.01")
 """What each further variant adds to the parameter, for DVC would take over a result that it has."""
 PARTS = ("cold", "noop", "variant")
@@ -146,7 +147,7 @@ class Side:
     commit: str
     programs: Path
     variant: str
-    plain: bool
+    force: bool
     folder: Path
     seconds: dict[str, list[float]] = field(default_factory=lambda: {part: [] for part in PARTS})
     stages: int = 0
@@ -182,10 +183,10 @@ class Side:
         (self.folder / "tmp").mkdir(parents=True)
         stage_times.clone(self.clone, self.source, self.commit)
 
-    def run(self, part: str, *arguments: str) -> Outcome:
-        """Run DVC, say which stages run, and return what it did."""
+    def run(self, part: str, *command: str) -> Outcome:
+        """Run a program, say which stages run, and return what it did."""
         outcome, start = Outcome(), time.perf_counter()
-        with closing(stage_times.lines(self.clone, self.environment(), "dvc", *arguments)) as timed:
+        with closing(stage_times.lines(self.clone, self.environment(), *command)) as timed:
             for _, line in timed:
                 if stage := note(line, outcome):
                     say(f"{self.name} {part}: {stage} ({len(outcome.ran)})")
@@ -201,26 +202,27 @@ class Side:
     def cold(self) -> float:
         """Run the pipeline from cold; return its seconds."""
         self.prepare()
-        outcome = self.run("cold", "repro", *([] if self.plain else ["--force"]))
+        tool = ["python", REPRO] if (self.clone / REPRO).is_file() else ["dvc", "repro"]
+        outcome = self.run("cold", *(["dvc", "repro", "--force"] if self.force else tool))
         listing = ask(self.clone, "dvc", "stage", "list", "--name-only", environment=self.environment())
         stages = listing.split()
         spared: set[str] = set()
-        if self.plain:  # the caches were empty: what was restored, this run has made
-            spared = committed_stages(self.clone).intersection(outcome.unchanged).union(outcome.restored)
+        if not self.force:  # the caches were empty: what was restored, this run has made
+            spared = committed_stages(self.clone).union(outcome.restored)
         check_cold(outcome.ran, stages, spared)
         self.stages, self.ran = len(stages), len(outcome.ran)
         return outcome.seconds
 
     def noop(self) -> float:
         """Run the pipeline when it has nothing to do; return its seconds."""
-        outcome = self.run("noop", "repro")
+        outcome = self.run("noop", "dvc", "repro")
         check_noop(outcome)
         return outcome.seconds
 
     def experiment(self, number: int) -> float:
         """Run a variant as far as TARGET; return its seconds."""
         parameter = variant(self.variant, number)
-        outcome = self.run(f"variant {parameter}", "exp", "run", TARGET, "--set-param", parameter)
+        outcome = self.run(f"variant {parameter}", "dvc", "exp", "run", TARGET, "--set-param", parameter)
         check_variant(outcome)
         return outcome.seconds
 
@@ -311,7 +313,7 @@ def arguments() -> argparse.Namespace:
     add("--new", default="HEAD", help="commit that is compared (%(default)s)")
     add("--parts", type=listed, default=list(PARTS), help=f"({','.join(PARTS)})")
     add("--repeats", type=positive, default=1, help="cold runs of each commit (%(default)s)")
-    add("--plain", action="store_true", help="cold without --force, see above")
+    add("--force", action="store_true", help="from cold all stages, one after another, see above")
     add("--noop-repeats", type=positive, default=5, help="no-ops of each (%(default)s)")
     add("--variant-repeats", type=positive, default=3, help="variants of each (%(default)s)")
     for side in ("old", "new"):
@@ -342,7 +344,7 @@ def main() -> None:
                 ask(source, "git", "rev-parse", "--verify", f"{getattr(args, name)}^{{commit}}").strip(),
                 programs(getattr(args, f"{name}_environment")),
                 getattr(args, f"{name}_variant"),
-                args.plain,
+                args.force,
                 Path(folder) / name,
             )
             for name in ("old", "new")

@@ -1,11 +1,13 @@
-"""Run the pipeline: say how many stages will run, then run `dvc repro`, then say the answer.
+"""Run the pipeline: say how many stages will run, run them on all processors, then say the answer.
 
 What will run is told from dvc.yaml, params.yaml and dvc.lock, at once: `dvc repro --dry` takes
 as long as the run itself where little has changed. It is an upper bound, for a stage that writes the same
 bytes as before leaves those after it alone, and DVC restores what it has made before. A folder that is not
 one stage's output is compared by the number and the size of its files, and an output by its size.
 
-Arguments are passed on to `dvc repro`; with any of them nothing is counted before.
+The stages run side by side (tools/parallel_repro.py); `dvc repro` then does what may be left, and confirms
+that nothing is. Arguments are passed on to `dvc repro`, which runs one stage after another; with any of them
+nothing is counted before.
 """
 
 import hashlib
@@ -20,19 +22,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where this runs as a script
 
-from aisle.pipeline import dvc_file, lock_file, names
+from aisle.pipeline import cores, dvc_file, lock_file, names
 from aisle.pipeline.cli import run
 from aisle.pipeline.params import read_yaml
+from tools import parallel_repro
+from tools.parallel_repro import overlap
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK, CODE = "dvc.lock", "data/code/"
 PAGE, TABLES = "reports/index.html", "reports/tables.md"
 IGNORED = ".dvcignore"
-
-
-def overlap(path: str, other: str) -> bool:
-    """Whether two paths are the same, or one lies below the other."""
-    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")
 
 
 def same_code(digests: Path, root: Path) -> bool:
@@ -167,20 +166,42 @@ def check_names(root: Path) -> None:
     names.check(dvc_file.values(root, read_yaml(root / dvc_file.FILE)), f"{dvc_file.PARAMS} and weights.yaml")
 
 
+def side_by_side(root: Path, names: list[str]) -> None:
+    """Run stages with all processors; `dvc repro` then has nothing left, or says what failed.
+
+    Raises
+    ------
+    SystemExit
+        If one failed: it has said why.
+    """
+    lock = root / LOCK
+    known = [*read_yaml(lock)["stages"]] if lock.is_file() else []
+    went_well = parallel_repro.run(root, names, cores.processors())
+    if lock.is_file():
+        parallel_repro.put_in_order(root, known)
+    lock_file.keep(root)
+    if not went_well:
+        raise SystemExit(255)  # as of `dvc repro`
+
+
 def main() -> None:
     """Check, count, run, answer."""
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     check_names(ROOT)
     if done := lock_file.restore(ROOT):
         print(done, flush=True)
     lock_file.keep(ROOT)
     if not arguments:
-        print(announcement(*to_run(ROOT)), flush=True)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    ran = subprocess.run(["dvc", "repro", *arguments], cwd=ROOT, env=environment, check=False)
+        names, total = to_run(ROOT)
+        print(announcement(names, total), flush=True)
+        if len(names) > 1 and cores.processors() > 1:
+            side_by_side(ROOT, names)
+            arguments = ["--quiet"]  # it would say of each stage that nothing has changed
+    ran = subprocess.run(["dvc", "repro", *arguments], cwd=ROOT, check=False)
     lock_file.keep(ROOT)
     if ran.returncode:
         raise SystemExit(ran.returncode)

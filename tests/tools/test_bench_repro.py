@@ -12,6 +12,7 @@ import pytest
 
 from aisle.pipeline.errors import AisleError
 from tools import bench_repro as bench
+from tools import stage_times
 
 TOOL = Path(bench.__file__)
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
@@ -193,6 +194,11 @@ def repository(tmp_path_factory):
     run(str(Path(sys.executable).parent / "dvc"), "repro", "--quiet")
     commit("slow")
     (folder / "dvc.yaml").write_text(DVC.format(seconds=0))
+    (folder / "tools").mkdir()
+    (folder / "tools/repro.py").write_text(
+        "import subprocess\nsubprocess.run(['dvc', 'repro'], check=True)\n"
+    )
+    run(str(Path(sys.executable).parent / "dvc"), "repro", "--quiet")
     commit("fast")
     return folder
 
@@ -213,7 +219,7 @@ def command(repository, tmp_path, *options):
 
 
 def test_all_parts_of_a_tiny_pipeline(repository, tmp_path):
-    options = ("--noop-repeats", "1", "--variant-repeats", "2", "--test-seconds", "9.5")
+    options = ("--force", "--noop-repeats", "1", "--variant-repeats", "2", "--test-seconds", "9.5")
     done = subprocess.run(
         **command(repository, tmp_path, *options), check=False, stdout=subprocess.PIPE, timeout=300
     )
@@ -243,10 +249,21 @@ def test_all_parts_of_a_tiny_pipeline(repository, tmp_path):
     assert list((tmp_path / "clones").iterdir()) == []
 
 
-def test_plain_cold_run_may_spare_what_git_has_and_what_a_sibling_made(repository, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("commit", "program"), [("slow", "dvc repro"), ("fast", "python tools/repro.py")])
+def test_a_cold_run_does_as_make_repro_and_may_spare_what_git_has_and_what_a_sibling_made(
+    repository, tmp_path, monkeypatch, commit, program
+):
     monkeypatch.chdir(tmp_path)
-    made = bench.Side("old", repository, "slow", Path(sys.executable).parent, "", True, tmp_path / "old")
+    called, lines = [], stage_times.lines
+
+    def seen(folder, environment, *command):
+        called.append(" ".join(command))
+        return lines(folder, environment, *command)
+
+    monkeypatch.setattr(stage_times, "lines", seen)
+    made = bench.Side("old", repository, commit, Path(sys.executable).parent, "", False, tmp_path / "old")
     made.cold()
+    assert called == [program]
     assert (made.stages, made.ran) == (4, 2)  # train@0 and evaluate
     assert bench.committed_stages(made.clone) == {"digest"}
 
@@ -259,7 +276,7 @@ def test_an_interrupt_leaves_no_clone(repository, tmp_path, number):
     slow = command(repository, tmp_path, "--new", "slow")
     with subprocess.Popen(**slow, preexec_fn=heard) as process:
         for line in process.stderr:
-            if "digest" in line:
+            if "train" in line:
                 break
         (folder,) = (tmp_path / "clones").iterdir()
         assert (folder / "new/aisle/dvc.yaml").is_file()
