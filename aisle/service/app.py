@@ -13,7 +13,7 @@ from starlette.requests import Request
 from aisle.service import problems, requests, schemas
 from aisle.service.logs import logger
 from aisle.service.requests import Requests
-from aisle.service.routes import classify, feedback, health, models
+from aisle.service.routes import classify, feedback, health, models, review
 from aisle.service.state import State
 
 DESCRIPTION = """Which aisle does this product belong in? Each answer has the category with its path and
@@ -44,7 +44,7 @@ def create(state: State) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.service = state
-    for each in (classify, models, feedback, health):
+    for each in (classify, models, feedback, health, review):
         app.include_router(each.router)
     requests.handle(app)
     app.add_exception_handler(RequestValidationError, _query)  # type: ignore[arg-type]
