@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.requests import Request
 
 from aisle.service import problems, requests, schemas
@@ -35,11 +36,12 @@ def create(state: State) -> FastAPI:
         await asyncio.to_thread(state.stop)
         logger().info("stopped")
 
-    app = FastAPI(
+    app = FastAPIOffline(  # FastAPI's own /docs loads its script from a CDN
         title="Aisle",
         version=version("aisle"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )

@@ -149,3 +149,15 @@ def test_a_whole_review_by_keyboard(browser, service):
     asked = page.evaluate("performance.getEntriesByType('navigation').length")
     assert asked == 1 and not problems
     page.context.close()
+
+
+def test_the_documentation_asks_no_other_site(browser, service):
+    context = browser.new_context()
+    page, asked, problems = context.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{service[0]}/docs")
+    page.wait_for_selector(".opblock-summary-path", timeout=20_000)
+    assert not problems
+    assert not [url for url in asked if not url.startswith((service[0], "data:"))]
+    context.close()
