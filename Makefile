@@ -5,7 +5,7 @@ READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint study report notebook cards weights times bench merge-lock sample lock cache-info cache-clear clean
+.PHONY: help repro test lint study report notebook cards weights times bench merge-lock labels sample lock cache-info cache-clear clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -60,6 +60,9 @@ tree: $(READY) ## the tree of the repository in README.md, from the modules' doc
 
 merge-lock: $(READY) ## in a merge: end the conflicts in dvc.lock, metrics/, data/code/, and run what fits neither side
 	python tools/merge_lock.py
+
+labels: $(READY) ## write what people said in the service's review into data/labels.csv (DATABASE=url)
+	python -m aisle.service.labels $(if $(DATABASE),--database "$(DATABASE)")
 
 sample: $(READY) ## make data/sample again (the same bytes)
 	python tools/make_sample_catalogue.py

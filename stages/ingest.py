@@ -1,7 +1,8 @@
 """Read the catalogue: map its columns, refuse bad rows in words, keep the products.
 
 Inputs: the table or tables and the folder of pictures of `params.yaml: catalogue`;
-data/category_changes.csv, the renamed categories.
+data/category_changes.csv, the renamed categories; data/labels.csv, people's labels, which go before the
+table's.
 Outputs: data/products.parquet, one row per product, sorted by product_id; data/rejects.csv, one row per
 refused product, by source line; data/embedded_pictures.parquet, one row per picture that came inside the
 table; metrics/ingest.json, counts.
@@ -20,6 +21,7 @@ def main() -> None:
     parser = cli.parser(
         __doc__,
         changes="renamed categories",
+        labels="labels that people gave",
         products="output: products",
         rejects="output: refused rows",
         embedded="output: pictures that came inside the table",
@@ -27,7 +29,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     params = load_params(args.params, "catalogue", CatalogueParams)
-    found = ingest(params, load_params(args.params, "ingest", IngestParams), args.changes)
+    found = ingest(params, load_params(args.params, "ingest", IngestParams), args.changes, args.labels)
     label = catalogue_label(params.name, found.products["product_id"])
     tables.write(found.products, args.products, label, level=str(params.category.level))
     tables.write_csv(found.rejects, args.rejects, label)

@@ -98,7 +98,7 @@ def small_pipeline(root: Path) -> None:
         subprocess.run(command, cwd=root, env=environment(), check=True, capture_output=True)
 
 
-GIVEN = ("sample", ".gitignore", "adjudicated.csv", "category_changes.csv", "pretrained")
+GIVEN = ("sample", ".gitignore", "adjudicated.csv", "category_changes.csv", "labels.csv", "pretrained")
 """What lies among the outputs and no run has made."""
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from aisle.catalogue import presets
+from aisle.catalogue import label_overlay, presets
 from aisle.catalogue.columns import CatalogueParams
 from aisle.pipeline import atomic, dvc_file, item_cache, lock_file, names
 from aisle.pipeline.cli import run
@@ -34,6 +34,7 @@ from aisle.pretrained import download
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANGES = "data/category_changes.csv"
+LABELS = "data/labels.csv"
 ADJUDICATED = "data/adjudicated.csv"
 CODE = (
     "aisle",
@@ -299,6 +300,24 @@ def prepare(workspace: Path) -> None:
     (workspace / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {relative}\n", encoding="utf-8")
 
 
+def copy_given(workspace: Path, catalogue: Path) -> None:
+    """Copy the renamed categories and people's labels that lie in the catalogue's folder.
+
+    Without its own the catalogue has no labels: the repository's name other products.
+
+    Raises
+    ------
+    AisleError
+        If one is a link out of that folder.
+    """
+    label_overlay.write([], workspace / LABELS)
+    for name in (CHANGES, LABELS):
+        if (given := catalogue / Path(name).name).is_file():
+            if not given.resolve().is_relative_to(catalogue.resolve()):
+                raise AisleError(f"{given} must lie in the catalogue's folder; it is a link out of it")
+            shutil.copyfile(given, workspace / name)
+
+
 def collect(workspace: Path) -> dict[str, Any]:
     """Return every metric of the workspace, by stage and item, with the per-class scores and the headline."""
     params, result = read_yaml(workspace / "params.yaml"), dict[str, Any]()
@@ -351,10 +370,7 @@ def main() -> None:
     name = write_params(args.workspaces, args.catalogue, mapping)
     workspace = args.workspaces / name
     prepare(workspace)
-    if (changes := args.catalogue / Path(CHANGES).name).is_file():
-        if not changes.resolve().is_relative_to(args.catalogue.resolve()):
-            raise AisleError(f"{changes} must lie in the catalogue's folder; it is a link out of it")
-        shutil.copyfile(changes, workspace / CHANGES)
+    copy_given(workspace, args.catalogue)
     if (adjudicated := mapping.parent / Path(ADJUDICATED).name).is_file():
         shutil.copyfile(adjudicated, workspace / ADJUDICATED)
     os.environ["AISLE_CACHE"] = str(item_cache.folder(ROOT) or "off")

@@ -17,6 +17,10 @@ WIDTH = 118
 FOLDERS = {
     "aisle": "the library: rooms from top to bottom, nothing imports upwards (`lint-imports`)",
     "aisle/service": "answers over HTTP: queue, batches, keys, limits, hot swap (docs/service.md)",
+    "aisle/service/queue": "a file per strategy of the review's queue; a new one goes here",
+    "aisle/service/review": "people are asked: what is kept, who gets which product, the page",
+    "aisle/service/review/static": "the page's script, style and icon",
+    "aisle/service/review/templates": "the page, for Jinja",
     "aisle/service/routes": "a file per group of endpoints; a new one goes here",
     "aisle/service/store": "what was answered and what people say of it: tables, migrations, writer",
     "aisle/service/store/migrations": "Alembic's",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from aisle.catalogue import labels
+from aisle.catalogue import label_overlay, labels
 from aisle.catalogue.columns import CatalogueParams, Mapped, map_columns
 from aisle.catalogue.picture_files import PictureFolder
 from aisle.catalogue.source import read_source
@@ -43,7 +43,12 @@ class Ingested:
     notes: list[str]
 
 
-def ingest(params: CatalogueParams, limits: IngestParams, changes: str | Path | None = None) -> Ingested:
+def ingest(
+    params: CatalogueParams,
+    limits: IngestParams,
+    changes: str | Path | None = None,
+    judgements: str | Path | None = None,
+) -> Ingested:
     """Read a catalogue.
 
     Parameters
@@ -52,17 +57,21 @@ def ingest(params: CatalogueParams, limits: IngestParams, changes: str | Path | 
         Sections `catalogue` and `ingest`.
     changes
         CSV of categories that have another name now: columns old and new, paths as the source writes them.
+    judgements
+        CSV of people's labels, which go before the source's (`aisle.catalogue.label_overlay`).
 
     Raises
     ------
     AisleError
         If the table cannot be read, a column is missing, too many rows are refused, or there are fewer than
-        two categories.
+        two categories; if a person's label names no category of the catalogue.
     """
     source = read_source(params.table, params.format, params.tables, params.join, params.wanted())
-    mapped = map_columns(
-        source, params, read_changes(changes, params.category.separator) if changes else None
-    )
+    renamed = read_changes(changes, params.category.separator) if changes else {}
+    mapped = map_columns(source, params, renamed)
+    if judgements:
+        said = label_overlay.read(judgements)
+        label_overlay.overlay(mapped, said, params.category, renamed, judgements)
     try:
         products, rejects = validate(mapped, limits, params.category)
     except AisleError as error:  # what was made of the table may be what is wrong
@@ -137,6 +146,7 @@ def counts(mapped: Mapped, products: pd.DataFrame, rejects: pd.DataFrame, images
         "unlabelled": int(products["category"].isna().sum()),
         "several_categories": mapped.counts["several_categories"],
         "renamed": mapped.counts["renamed"],
+        **{name: mapped.counts.get(name, 0) for name in label_overlay.COUNTS},
         "pictures": int(products["pictures"].map(len).sum() + products["_bytes"].map(len).sum()),
         "without_picture": int((~(files | inside)).sum()),
         "without_picture_name": int((products["pictures"].map(len).eq(0) & ~inside).sum()),

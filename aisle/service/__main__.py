@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aisle.pipeline import cli
 from aisle.service import keys
-from aisle.service.settings import DATABASE, KEYS, MEGABYTE, Limits, Settings
+from aisle.service.settings import DATABASE, KEYS, MEGABYTE, Limits, Review, Settings
 
 SWITCH = 5e-4
 """Seconds after which the batcher's thread lets the one in that talks to clients. Python's own are 5 ms, for
@@ -57,6 +57,17 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--batch", type=_number(1), default=limits.batch, metavar="N", help="predicted together (%(default)s)"
     )
+    review = own.review
+    add("--review-pool", type=_number(0), default=review.pool, metavar="N",
+        help="products kept for the review (%(default)s); 0: no review, nothing is kept")  # fmt: skip
+    add("--review-strategy", default=review.strategy, metavar="NAME",
+        help="which are asked about first: a file of aisle/service/queue/ (%(default)s)")  # fmt: skip
+    add("--review-share", type=_share, default=review.share, metavar="SHARE",
+        help="of the pool that chance chooses (%(default)s)")  # fmt: skip
+    add("--review-others", type=_share, default=review.others, metavar="SHARE",
+        help="of the products nobody must look at, kept too (%(default)s)")  # fmt: skip
+    add("--review-days", type=float, default=review.days, metavar="DAYS",
+        help="that text and picture are kept (%(default)s)")  # fmt: skip
     add("--seconds", type=float, default=limits.seconds, help="until a request is answered (%(default)s)")
     add(
         "--body",
@@ -84,6 +95,16 @@ def _number(least: int) -> Callable[[str], int]:
     return whole
 
 
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, not {text!r}")
+    return value
+
+
 def settings(args: argparse.Namespace) -> Settings:
     """Return what the command line and the environment say.
 
@@ -101,7 +122,15 @@ def settings(args: argparse.Namespace) -> Settings:
         body=args.body * MEGABYTE,
         file=args.body * MEGABYTE,
     )
+    review = Review(
+        pool=args.review_pool,
+        strategy=args.review_strategy,
+        share=args.review_share,
+        others=args.review_others,
+        days=args.review_days,
+    )
     return Settings(
+        review=review,
         model=args.model,
         challenger=args.challenger,
         host=args.host,

@@ -8,12 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.requests import Request
 
 from aisle.service import problems, requests, schemas
 from aisle.service.logs import logger
 from aisle.service.requests import Requests
-from aisle.service.routes import classify, feedback, health, models
+from aisle.service.routes import classify, feedback, health, models, review
 from aisle.service.state import State
 
 DESCRIPTION = """Which aisle does this product belong in? Each answer has the category with its path and
@@ -35,16 +36,17 @@ def create(state: State) -> FastAPI:
         await asyncio.to_thread(state.stop)
         logger().info("stopped")
 
-    app = FastAPI(
+    app = FastAPIOffline(  # FastAPI's own /docs loads its script from a CDN
         title="Aisle",
         version=version("aisle"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     app.state.service = state
-    for each in (classify, models, feedback, health):
+    for each in (classify, models, feedback, health, review):
         app.include_router(each.router)
     requests.handle(app)
     app.add_exception_handler(RequestValidationError, _query)  # type: ignore[arg-type]

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from aisle.service import answering
+from aisle.service import answering, explaining
 from aisle.service.answering import Answer, Product, ServedModel
 from aisle.service.batching import Batcher, Job, QueueFullError
 from aisle.service.challenger import Challenger
 from aisle.service.metrics import Metrics
 from aisle.service.problems import RefusalError, busy
+from aisle.service.review.keeping import Keeper
 from aisle.service.store.tables import now
 from aisle.service.store.writer import Writer
 
@@ -54,15 +55,23 @@ class Classifier:
         Where products go, answers are kept, and are compared with.
     metrics
         What is counted.
+    keeper
+        Of products for the review; None for none.
     """
 
     def __init__(
-        self, batcher: Batcher, writer: Writer, challenger: Challenger | None, metrics: Metrics
+        self,
+        batcher: Batcher,
+        writer: Writer,
+        challenger: Challenger | None,
+        metrics: Metrics,
+        keeper: Keeper | None = None,
     ) -> None:
         self._batcher = batcher
         self._writer = writer
         self._challenger = challenger
         self._metrics = metrics
+        self._keeper = keeper
 
     async def answers(
         self, products: Sequence[Product], model: ServedModel, seconds: float
@@ -79,6 +88,31 @@ class Classifier:
         except QueueFullError:
             raise self._batcher.full() from None
         return await self._done(job, seconds), job
+
+    async def explanations(
+        self,
+        products: Sequence[Product],
+        answers: Sequence[Answer],
+        model: ServedModel,
+        seconds: float,
+        asked: bool,
+    ) -> list[dict[str, Any] | None]:
+        """Return why each product got its category, None where that was not asked for.
+
+        What a model of both modalities says of each alone comes through the same queue; raises as `answers`.
+        """
+        if not asked:
+            return [None] * len(products)
+        parts: list[Answer] = []
+        if several := len(model.package.modalities) > 1:
+            each = [part for product in products for part in explaining.coalitions(product)]
+            parts, _ = await self.answers(each, model, seconds)
+        return await asyncio.to_thread(
+            lambda: [
+                explaining.explained(model, *pair, parts[3 * i : 3 * i + 3] if several else None)
+                for i, pair in enumerate(zip(products, answers, strict=True))
+            ]
+        )
 
     async def patiently(
         self, products: Sequence[Product], model: ServedModel, seconds: float
@@ -168,6 +202,8 @@ class Classifier:
             ]
 
         self._writer.add(rows(made, job.model, "champion", answers))
+        if self._keeper:
+            self._keeper.offer(products, ids, made, answers)
         if self._challenger:
             other = self._challenger.serving.current
 

@@ -2,9 +2,9 @@
 
   python -m aisle.service.export --output exported
 
-writes predictions.parquet, feedback.parquet and reviews.parquet. Rows stand in the order of their time and
-id, whatever the database; times are UTC in microseconds; lists and objects are JSON with sorted keys. The
-service may run meanwhile: each table is read as it is at one moment.
+writes predictions.parquet, feedback.parquet, reviews.parquet and judgements.parquet. Rows stand in the order
+of their time and id, whatever the database; times are UTC in microseconds; lists and objects are JSON with
+sorted keys. The service may run meanwhile: each table is read as it is at one moment.
 """
 
 import argparse
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROWS = 20_000
 """Of a row group, and in memory at a time."""
-EXPORTED = ("predictions", "feedback", "reviews")
+EXPORTED = ("predictions", "feedback", "reviews", "judgements")
 
 
 def schema(table: type[Base]) -> "pa.Schema":

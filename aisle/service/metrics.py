@@ -47,6 +47,15 @@ class Metrics:
         self.dropped = Counter("aisle_store_dropped", "Rows of predictions that were not written.", **at)
         self.errors = Counter("aisle_store_errors", "Attempts to write that failed.", **at)
         self.waiting = Gauge("aisle_store_waiting", "Rows that wait to be written.", **at)
+        self.kept = Counter(
+            "aisle_review_products",
+            "Products for the review: kept, dropped, known already.",
+            ["outcome"],
+            **at,
+        )
+        self.judged = Counter(
+            "aisle_review_judgements", "What people said: decided, skipped, undone.", ["what"], **at
+        )
         self.challenger = Counter(
             "aisle_challenger",
             "What the challenger said: agrees, differs, skipped, failed.",

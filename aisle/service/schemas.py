@@ -86,6 +86,31 @@ class Used(BaseModel):
     image: bool
 
 
+class Word(BaseModel):
+    """A word, and what it adds to the category's score."""
+
+    word: str = Field(description="As the model reads it: a stem, if it reads stems.")
+    value: float = Field(description="Above what it adds to the categories on average; below 0 it takes.")
+
+
+class Modalities(BaseModel):
+    """What text and picture add to the log-odds of the category: Shapley values, exact."""
+
+    text: float
+    image: float
+    base: float = Field(description="Log-odds of the category of a product without either.")
+
+
+class Explanation(BaseModel):
+    """Why a product got its category."""
+
+    words: list[Word] = Field(description="Those that add or take most, by size.")
+    words_of: str | None = Field(
+        description="The linear model of words that they are of; null where the package has none."
+    )
+    modalities: Modalities | None = Field(description="Null where the model reads one alone.")
+
+
 class Prediction(Ranked):
     """The answer to one product."""
 
@@ -104,6 +129,9 @@ class Prediction(Ranked):
     warning: str = Field(description="What could not be read or used, in words; else empty.")
     probabilities: dict[str, float] | None = Field(
         None, description="Of every category, with ?probabilities=true."
+    )
+    explanation: Explanation | None = Field(
+        None, description="Why, with ?explain=true; of up to 16 products a request."
     )
 
 

@@ -55,6 +55,45 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Review:
+    """Which products people are asked about, and what is kept of these.
+
+    Attributes
+    ----------
+    pool
+        Products that are kept to be chosen from, at most; 0 for no review at all.
+    others
+        Probability with which a product that nobody must look at is kept: so that the errors among these are
+        known too.
+    share
+        Of the products that come into the pool, how many chance puts into the queue.
+    strategy
+        What chooses the others: a file of aisle/service/queue/.
+    batch
+        Products that are put into the queue at a time.
+    second
+        Share of the queue that two people are asked about, to know how far they agree.
+    lease
+        Seconds after which a product that somebody has before them may be given to another.
+    side, quality
+        Pixels of the longest side of a picture that is kept, and quality of its JPEG.
+    days
+        That text and picture are kept: of what is decided, and of what nobody was asked about.
+    """
+
+    pool: int = 2000
+    others: float = 0.02
+    share: float = 0.1
+    strategy: str = "diverse"
+    batch: int = 20
+    second: float = 0.1
+    lease: float = 600.0
+    side: int = 640
+    quality: int = 80
+    days: float = 30.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that the service is told.
 
@@ -76,6 +115,8 @@ class Settings:
         Seconds between two looks at the package's folder; 0 for none.
     buffer
         Predictions that wait to be written, at most.
+    limits, review
+        How much may be asked; whom people are asked about.
     """
 
     model: str = "champion"
@@ -88,3 +129,4 @@ class Settings:
     watch: float = 2.0
     buffer: int = 10_000
     limits: Limits = field(default_factory=Limits)
+    review: Review = field(default_factory=Review)

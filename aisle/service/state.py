@@ -11,6 +11,9 @@ from aisle.service.batching import Batcher
 from aisle.service.challenger import Challenger
 from aisle.service.classifying import Classifier
 from aisle.service.metrics import Metrics
+from aisle.service.queue import registry
+from aisle.service.review.keeping import Keeper
+from aisle.service.review.sessions import Sessions
 from aisle.service.serving import Serving
 from aisle.service.settings import LOOPBACK, Limits, Settings
 from aisle.service.store.database import open_store
@@ -30,6 +33,8 @@ class State:
     writer: Writer
     classifier: Classifier
     engine: Engine
+    keeper: Keeper
+    sessions: Sessions
     files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
@@ -41,6 +46,7 @@ class State:
     def start(self) -> None:
         """Begin to answer."""
         self.writer.start()
+        self.keeper.start()
         self.batcher.start()
         if self.challenger:
             self.challenger.start()
@@ -54,6 +60,7 @@ class State:
         self.batcher.close()
         if self.challenger:
             self.challenger.close()
+        self.keeper.close()
         self.writer.close()
         self.engine.dispose()
 
@@ -83,6 +90,8 @@ def make(settings: Settings) -> State:
         challenger = Challenger(other, metrics)
     batcher = Batcher(limits.queue, metrics, limits.batch)
     writer = Writer(engine, settings.buffer, settings.retention, metrics)
+    keeper = Keeper(engine, settings.review, metrics)
+    registry.create(settings.review.strategy)  # a wrong name is told at the start
     return State(
         settings=settings,
         metrics=metrics,
@@ -91,7 +100,9 @@ def make(settings: Settings) -> State:
         challenger=challenger,
         batcher=batcher,
         writer=writer,
-        classifier=Classifier(batcher, writer, challenger, metrics),
+        classifier=Classifier(batcher, writer, challenger, metrics, keeper),
         engine=engine,
+        keeper=keeper,
+        sessions=Sessions(),
         files=asyncio.Semaphore(limits.files),
     )

@@ -20,7 +20,7 @@ def sample(repo, tmp_path_factory):
     out = tmp_path_factory.mktemp("sample")
     command = [
         sys.executable, "-m", "stages.ingest",
-        "--changes", "data/category_changes.csv",
+        "--changes", "data/category_changes.csv", "--labels", "data/labels.csv",
         "--products", str(out / "products.parquet"), "--rejects", str(out / "rejects.csv"),
         "--embedded", str(out / "embedded_pictures.parquet"), "--metrics", str(out / "ingest.json"),
     ]  # fmt: skip
@@ -210,6 +210,33 @@ def test_every_kind_of_bad_row_at_once_costs_those_rows(make_workspace, capsys):
     missing = pictures[pictures["problem"].notna()]
     assert missing["product_id"].tolist() == ["p02", "p03", "p04"]
     assert set(missing["problem"]) == {"file missing"}
+
+
+def test_peoples_labels_go_before_the_tables(repo, sample, tmp_path):
+    """The command line, on the built-in catalogue: what is said of it, and what cannot be said of it."""
+
+    def run(*rows):
+        (tmp_path / "labels.csv").write_text("\n".join(["product_id,category_path,who,when,why", *rows, ""]))
+        command = [sys.executable, "-m", "stages.ingest", "--changes", "data/category_changes.csv",
+                   "--labels", str(tmp_path / "labels.csv")]  # fmt: skip
+        for name in ("products.parquet", "rejects.csv", "embedded.parquet", "metrics.json"):
+            command += [f"--{name.split('.')[0]}", str(tmp_path / name)]
+        return subprocess.run(command, cwd=repo, capture_output=True, text=True, check=False)
+
+    assert run().returncode == 0
+    assert (tmp_path / "products.parquet").read_bytes() == (sample / "products.parquet").read_bytes()
+    product, day = "aisle-sample-0001", "2026-05-01T10:00:00+00:00"
+    before = tables.read(sample / "products.parquet").set_index("product_id")["category"]
+    other = next(name for name in sorted(set(before)) if name != before[product])
+    done = run(f"{product},{other},ann,{day},seen", f"gone-1,{other},ann,{day},")
+    assert done.returncode == 0, done.stderr
+    assert "1 products have people's labels" in done.stdout and "not in the catalogue: gone-1" in done.stdout
+    after = tables.read(tmp_path / "products.parquet").set_index("product_id")["category"]
+    assert after[product] == other and after.drop(product).equals(before.drop(product))
+    assert json.loads((tmp_path / "metrics.json").read_text())["labels_changed"] == 1
+    done = run(f"{product},Kitchn,ann,{day},")
+    assert done.returncode == 2 and "'Kitchn' is none. There are " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_mapping_of_the_repository_fits_its_sample(repo):

@@ -557,6 +557,7 @@ def copy(tmp_path: Path) -> Path:
         "weights.yaml",
         "data/adjudicated.csv",
         "data/category_changes.csv",
+        "data/labels.csv",
         "docs/data_dictionary.md",
         "docs/benchmarks/encoders.json",
     ):

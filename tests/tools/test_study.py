@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from aisle.catalogue import label_overlay
 from aisle.pipeline import tables
 from aisle.pipeline.errors import AisleError
 from aisle.pipeline.params import read_yaml
@@ -229,3 +230,19 @@ def test_a_folder_s_name_becomes_the_catalogue_s(tmp_path, folder, name):
     (tmp_path / folder).mkdir()
     (tmp_path / "mapping.yaml").write_text(MAPPING)
     assert study.write_params(tmp_path / "runs", tmp_path / folder, tmp_path / "mapping.yaml") == name
+
+
+def test_labels_of_a_catalogue_are_its_own(tmp_path):
+    """Without any it has none, whatever the repository's are; a link out of its folder is refused."""
+    workspace, catalogue = tmp_path / "workspace", tmp_path / "shop"
+    catalogue.mkdir()
+    study.copy_given(workspace, catalogue)
+    assert label_overlay.read(workspace / study.LABELS) == []
+    said = label_overlay.Judgement("a", "Mugs", "ann", "2026-05-01")
+    label_overlay.write([said], catalogue / "labels.csv")
+    study.copy_given(workspace, catalogue)
+    assert [each.product_id for each in label_overlay.read(workspace / study.LABELS)] == ["a"]
+    (catalogue / "labels.csv").rename(tmp_path / "labels.csv")
+    (catalogue / "labels.csv").symlink_to(tmp_path / "labels.csv")
+    with pytest.raises(AisleError, match="a link out of it"):
+        study.copy_given(workspace, catalogue)

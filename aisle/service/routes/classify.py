@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
 
 from aisle.deployment.predictor import BATCH
-from aisle.service import products_in, schemas, tables_in
+from aisle.service import explaining, products_in, schemas, tables_in
 from aisle.service.classifying import Classifier, facts
 from aisle.service.problems import RefusalError, busy
 from aisle.service.routes.answers import refusals
@@ -78,7 +78,9 @@ async def aside(state: State, body: bytes, function: Any, *arguments: Any) -> An
     openapi_extra={"requestBody": BODY},
 )
 async def classify(
-    request: Request, probabilities: Annotated[bool, Query(description="Of every category.")] = False
+    request: Request,
+    probabilities: Annotated[bool, Query(description="Of every category.")] = False,
+    explain: Annotated[bool, Query(description=f"Why; of up to {explaining.MOST} products.")] = False,
 ) -> Response:
     """Return for each product its category, how probable it is, and whether a person must look and why."""
     state: State = request.app.state.service
@@ -95,9 +97,13 @@ async def classify(
                 415,
                 f"the body must be {products_in.JSON} or {products_in.MULTIPART}; it is of another type",
             )
-        state.admission.count(key, len(asked.products))
+        if explain and len(asked.products) > explaining.MOST:
+            told = f"at most {explaining.MOST} products are explained; the request has {len(asked.products)}"
+            raise RefusalError(413, f"{told}. Send several, or leave explain out")
+        state.admission.count(key, len(asked.products) * (4 if explain else 1))
         classifier: Classifier = state.classifier
         answers, job = await classifier.answers(asked.products, model, state.limits.seconds)
+        why = await classifier.explanations(asked.products, answers, model, state.limits.seconds, explain)
     own = request.state.request_id
     made = classifier.keep(asked.products, asked.ids, answers, job, (own, key.name))
     request.state.facts |= {
@@ -107,6 +113,8 @@ async def classify(
         "predict_ms": round(job.predict_seconds * 1e3, 2),
     }
     predictions = classifier.predictions(asked.ids, made, answers, probabilities)
+    for prediction, own_why in zip(predictions, why, strict=True):
+        prediction["explanation"] = own_why
     found = {"request_id": own, "model": facts(model), "predictions": predictions}
     return Response(to_json(found), media_type=products_in.JSON)
 

@@ -1,12 +1,14 @@
 """Open the store's database and bring its tables up to date."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from aisle.pipeline.errors import AisleError
@@ -67,11 +69,7 @@ def open_store(url: str) -> Engine:
     engine = connect(url)
     shown = engine.url.render_as_string(hide_password=True)
     try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            else:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # waits for another that makes the tables
+        with exclusive(engine, _LOCK) as connection:
             command.upgrade(config(connection), "head")
     except SQLAlchemyError as error:
         why = " ".join(str(getattr(error, "orig", error)).split())
@@ -81,6 +79,25 @@ def open_store(url: str) -> Engine:
             f"the store {shown} must be of this version of aisle or an older one: {error}"
         ) from None
     return engine
+
+
+@contextmanager
+def exclusive(engine: Engine, lock: int) -> Iterator[Connection]:
+    """Give a transaction that waits for any other one of the same lock, of whichever process.
+
+    Parameters
+    ----------
+    engine
+        Of the store.
+    lock
+        Number of PostgreSQL's advisory lock. SQLite locks its file, whatever the number.
+    """
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({lock})"))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
 
 
 def config(connection: Any) -> Config:

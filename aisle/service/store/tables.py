@@ -1,7 +1,8 @@
 """The store's tables: what was predicted, what people say of it, and who looks at what.
 
-No text and no picture of a product is here: a product is its shop's key and a digest of what was given of it.
-Times are UTC, ids are random, so that rows of several services fit into one table.
+A product is its shop's key and a digest of what was given of it; its text and a small picture are in
+`review_items` alone, while it waits for a person and for some days after (`review/keeping.py`). Times are
+UTC, ids are random, so that rows of several services fit into one table.
 """
 
 from datetime import UTC, datetime
@@ -16,9 +17,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Text,
+    UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -100,7 +104,14 @@ class Feedback(Base):
 
 
 class Review(Base):
-    """A product that a person must look at, and what came of it."""
+    """A product that a person may be asked about, and what came of it.
+
+    `state` is candidate (in the pool), open (in the queue) or done. `weight` is the inverse of the
+    probability with which chance put it into the queue, 0 where something else did: it counts in no
+    estimate. `admitted` is the probability with which it came into the pool; `drawn`, whether chance has had
+    its turn. One with a `leader` is a near-duplicate, decided together with that review. `wanted` is how many
+    people are asked.
+    """
 
     __tablename__ = "reviews"
 
@@ -114,6 +125,45 @@ class Review(Base):
     category: Mapped[str | None] = mapped_column(Text)
     who: Mapped[str | None] = mapped_column(String(64))
     ended: Mapped[datetime | None] = mapped_column(Utc)
+    admitted: Mapped[float] = mapped_column(Float(53), server_default="1")
+    drawn: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    wanted: Mapped[int] = mapped_column(Integer, server_default="1")
+    place: Mapped[int | None] = mapped_column(Integer)
+    leader: Mapped[str | None] = mapped_column(String(32), index=True)
+
+
+class ReviewItem(Base):
+    """What a person sees of a product; deleted some days after it was decided."""
+
+    __tablename__ = "review_items"
+
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id", ondelete="CASCADE"), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    specifications: Mapped[str] = mapped_column(Text)
+    picture: Mapped[bytes | None] = mapped_column(LargeBinary)
+    predicted: Mapped[str] = mapped_column(Text)
+    probabilities: Mapped[dict[str, float]] = mapped_column(JSON)
+    needs_person: Mapped[bool] = mapped_column(Boolean)
+    reasons: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Judgement(Base):
+    """What one person said of a review: a category, or none where it was skipped."""
+
+    __tablename__ = "judgements"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Utc, index=True)
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id", ondelete="CASCADE"))
+    leader: Mapped[str] = mapped_column(String(32), index=True)
+    product_id: Mapped[str | None] = mapped_column(String(200))
+    who: Mapped[str] = mapped_column(String(64))
+    category: Mapped[str | None] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text)
+    seconds: Mapped[float] = mapped_column(Float(53))
+
+    __table_args__ = (UniqueConstraint("review_id", "who", name="uq_judgements_review_id"),)
 
 
 class Assignment(Base):
@@ -129,4 +179,6 @@ class Assignment(Base):
     __table_args__ = (Index("ix_assignments_who", "who"),)
 
 
-TABLES = {table.__tablename__: table for table in (Prediction, Feedback, Review, Assignment)}
+TABLES = {
+    table.__tablename__: table for table in (Prediction, Feedback, Review, ReviewItem, Judgement, Assignment)
+}

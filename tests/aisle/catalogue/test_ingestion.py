@@ -2,6 +2,7 @@
 
 import pytest
 
+from aisle.catalogue import label_overlay
 from aisle.catalogue.columns import map_columns
 from aisle.catalogue.ingestion import counts
 from aisle.catalogue.validation import validate
@@ -24,6 +25,7 @@ def test_counts(folder):
         "unlabelled": 0,
         "several_categories": 0,
         "renamed": 0,
+        **dict.fromkeys(label_overlay.COUNTS, 0),
         "pictures": 11,
         "without_title": 0,
         "products": 12,

@@ -1,8 +1,13 @@
-"""A package of text and picture, made in a moment, and services that serve it."""
+"""A package of text and picture, made in a moment, services that serve it, and databases of each kind."""
 
 import base64
+import getpass
 import io
+import os
+import pwd
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +19,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from aisle.deployment import packaging
@@ -25,6 +31,7 @@ from aisle.pipeline.params import read_yaml
 from aisle.representations import recipes
 from aisle.service import app, state
 from aisle.service.settings import Limits, Settings
+from aisle.service.store import database
 
 CATEGORIES = ["Home >> Clocks", "Home >> Lamps", "Mugs"]
 WORDS = dict(zip(CATEGORIES, ("dial quartz alarm", "bulb shade glow", "coffee tea handle"), strict=True))
@@ -122,6 +129,73 @@ def write_models(folder: Path, C: float, data: tuple[np.ndarray, np.ndarray, np.
 def _of(product: dict, category: str) -> bool:
     mean = np.asarray(Image.open(io.BytesIO(product["image"]))).mean(axis=(0, 1))
     return int(mean.argmax()) == CATEGORIES.index(category)
+
+
+SOMEBODY = "nobody"
+"""Who runs PostgreSQL where the tests are run by root, whom it refuses."""
+
+
+def binaries() -> Path | None:
+    """Return the folder of PostgreSQL's programs: on the PATH, or where Debian puts them."""
+    found = shutil.which("initdb")
+    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return next((place for place in reversed(places) if (place / "initdb").exists()), None)
+
+
+class Server:
+    """A PostgreSQL in a folder, reached by a socket alone."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs, self._folder = programs, folder
+        self._user = SOMEBODY if os.geteuid() == 0 else getpass.getuser()
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(SOMEBODY)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        self._run(
+            "initdb", "--pgdata", folder / "data", "--auth", "trust", "--no-sync", "--username", "aisle"
+        )
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://aisle@/postgres?host={self._folder}"
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [str(each) for each in (self._programs / program, *arguments)]
+        user = {"user": self._user} if os.geteuid() == 0 else {}
+        subprocess.run(command, check=True, capture_output=True, cwd=self._folder, timeout=60, **user)
+
+    def start(self) -> None:
+        options = f"-c listen_addresses='' -c fsync=off -k {self._folder}"
+        log = self._folder / "log"
+        self._run("pg_ctl", "start", "-w", "-D", self._folder / "data", "-l", log, "-o", options)
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self._folder / "data")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    if (programs := binaries()) is None:
+        pytest.skip("Debian's PostgreSQL is not installed: apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="aisle-pg-"))  # short: a socket's path has 107 bytes at most
+    try:
+        found = Server(programs, folder)
+        found.start()
+        yield found
+        found.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """Return the URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/service.db"
+    found = request.getfixturevalue("server").url
+    with database.connect(found).begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """POST /v1/classify: what `predict` says, whatever a product is batched with, and why a person must look."""
 
+import base64
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 
 from aisle import predict
 from aisle.deployment.predictor import Predictor, as_json
+from aisle.explanation import linear_terms
 
 CLOCKS, MUGS = "Home >> Clocks", "Mugs"
 
@@ -213,3 +215,36 @@ def test_no_file_of_a_table_is_left(client, tmp_path, monkeypatch):
 def test_a_table_may_have_no_rows(client):
     answer = client.post("/v1/classify/file", content=b"id,title\n", headers={"Content-Type": "text/csv"})
     assert answer.status_code == 200 and answer.text.startswith("id,title")
+
+
+def test_an_answer_is_explained_on_request(client, make_picture):
+    """Words of the linear model, to the score; text and picture, to the log-odds: both add up."""
+    picture = base64.b64encode(make_picture(MUGS, 5)).decode()
+    sent = {
+        "products": [{"title": "coffee handle", "description": "quartz", "image": picture}, {"title": "tea"}]
+    }
+    body = client.post("/v1/classify?explain=true&probabilities=true", json=sent).json()
+    first, second = body["predictions"]
+    words = {each["word"]: each["value"] for each in first["explanation"]["words"]}
+    assert words["coffee"] > 0 > words["quartz"] and first["explanation"]["words_of"] == "words"
+    parts = first["explanation"]["modalities"]
+    odds = np.log(first["probability"] / (1 - first["probability"]))
+    assert sum(parts.values()) == pytest.approx(odds, abs=1e-6) and parts["image"] > 0
+    assert second["explanation"]["modalities"]["image"] == pytest.approx(0, abs=1e-9)
+    assert client.post("/v1/classify", json=sent).json()["predictions"][0]["explanation"] is None
+    many = {"products": [{"title": "tea"}] * 17}
+    assert client.post("/v1/classify?explain=true", json=many).status_code == 413
+
+
+def test_contributions_of_words_are_the_model_s_score(client):
+    """Exact: with the same part for all categories taken away, they are the decision less its intercept."""
+    model = client.app.state.service.serving.current
+    pipeline, text = model.models["words"].estimator, "coffee handle quartz"
+    found = linear_terms.terms(pipeline, text, MUGS)
+    scores = pipeline.decision_function([text])[0] - pipeline[-1].intercept_
+    place = list(pipeline.classes_).index(MUGS)
+    assert sum(found.values()) == pytest.approx(scores[place] - scores.mean())
+    assert sum(linear_terms.of_words(found).values()) == pytest.approx(sum(found.values()))
+    assert linear_terms.terms(pipeline, text, "Cars") is None
+    parts = list(linear_terms.marked("Coffee, (tea)!", {"coffee": 1.0, "tea": -1.0}, str.lower))
+    assert parts == [("Coffee", 1.0), (", (", 0.0), ("tea", -1.0), (")!", 0.0)]

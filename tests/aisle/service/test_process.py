@@ -20,7 +20,16 @@ from aisle.service import __main__, export, keys, logs
 from aisle.service.store import database
 
 REPO = Path(__file__).parents[3]
-UNNEEDED = {"torch", "tensorflow", "keras", "dvc", "mlflow", "shap", "spacy", "cv2", "jinja2"}
+UNNEEDED = {
+    "torch",
+    "tensorflow",
+    "keras",
+    "dvc",
+    "mlflow",
+    "shap",
+    "spacy",
+    "cv2",
+}
 KEY = "aisle_a-key"
 SECRET = "Zugspitzenkaffeetasse"
 

@@ -1,23 +1,16 @@
 """The store, on SQLite and on a real PostgreSQL: what is answered is kept, whatever the database does."""
 
-import getpass
-import os
-import pwd
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select
 
 from aisle.pipeline.errors import AisleError
 from aisle.service import export
@@ -25,72 +18,6 @@ from aisle.service.metrics import Metrics
 from aisle.service.store import database
 from aisle.service.store.tables import Base, Feedback, Prediction, Review, now
 from aisle.service.store.writer import Writer, forget
-
-SOMEBODY = "nobody"
-"""Who runs PostgreSQL where the tests are run by root, whom it refuses."""
-
-
-def binaries() -> Path | None:
-    """Return the folder of PostgreSQL's programs: on the PATH, or where Debian puts them."""
-    found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((place for place in reversed(places) if (place / "initdb").exists()), None)
-
-
-class Server:
-    """A PostgreSQL in a folder, reached by a socket alone."""
-
-    def __init__(self, programs: Path, folder: Path) -> None:
-        self._programs, self._folder = programs, folder
-        self._user = SOMEBODY if os.geteuid() == 0 else getpass.getuser()
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam(SOMEBODY)
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
-        self._run(
-            "initdb", "--pgdata", folder / "data", "--auth", "trust", "--no-sync", "--username", "aisle"
-        )
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://aisle@/postgres?host={self._folder}"
-
-    def _run(self, program: str, *arguments: object) -> None:
-        command = [str(each) for each in (self._programs / program, *arguments)]
-        user = {"user": self._user} if os.geteuid() == 0 else {}
-        subprocess.run(command, check=True, capture_output=True, cwd=self._folder, timeout=60, **user)
-
-    def start(self) -> None:
-        options = f"-c listen_addresses='' -c fsync=off -k {self._folder}"
-        log = self._folder / "log"
-        self._run("pg_ctl", "start", "-w", "-D", self._folder / "data", "-l", log, "-o", options)
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self._folder / "data")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    if (programs := binaries()) is None:
-        pytest.skip("Debian's PostgreSQL is not installed: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="aisle-pg-"))  # short: a socket's path has 107 bytes at most
-    try:
-        found = Server(programs, folder)
-        found.start()
-        yield found
-        found.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    """Return the URL of an empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/service.db"
-    found = request.getfixturevalue("server").url
-    with database.connect(found).begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
-    return found
 
 
 def row(i, **changed):
@@ -192,7 +119,9 @@ def test_the_command_exports_every_table(settings, tmp_path, monkeypatch, capsys
     export.main()
     assert "1 rows of predictions" in capsys.readouterr().out
     found = {path.name: pq.read_metadata(path).num_rows for path in (tmp_path / "out").iterdir()}
-    assert found == {"predictions.parquet": 1, "feedback.parquet": 0, "reviews.parquet": 0}
+    assert found == {"predictions.parquet": 1, "feedback.parquet": 0, "reviews.parquet": 0} | {
+        "judgements.parquet": 0
+    }
 
 
 def test_what_is_old_is_forgotten_and_nothing_else(url):
