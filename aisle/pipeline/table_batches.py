@@ -29,6 +29,11 @@ def parts(path: str | Path) -> int:
     return int(_opened(path).num_row_groups)
 
 
+def columns(path: str | Path) -> list[str]:
+    """Return the names of a table's columns."""
+    return list(_opened(path).schema_arrow.names)
+
+
 def attrs(path: str | Path) -> dict[str, str]:
     """Return what `tables.read` gives back in `.attrs`."""
     return dict(json.loads(_opened(path).schema_arrow.metadata.get(_ATTRS, b"{}")))
