@@ -105,8 +105,8 @@ def write(
     **attrs
         What else `read` shall give back in `.attrs`.
     """
-    table = table.reset_index(drop=True)
-    table.attrs.clear()
+    table = table.set_axis(pd.RangeIndex(len(table)), copy=False)  # not its values: they may be gigabytes
+    table.attrs = {}
     table.attrs.update(attrs, catalogue=catalogue)
     with atomic.replacing(path) as part:
         table.to_parquet(part, index=False, write_page_checksum=True, row_group_size=rows)

@@ -59,14 +59,14 @@ def prepared(products: int, pictures: bool) -> Path:
 
 
 def run(workspace: Path, wanted: Iterable[str] = ()) -> dict[str, dict[str, float]]:
-    """Run a workspace's stages, those of the entries `wanted` or all; return what each has cost."""
+    """Run a workspace's stages, those of the entries or names `wanted` or all; return what each has cost."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "AISLE_CACHE": str(workspace.resolve() / ".cache" / "items"),
     }
     names, costs = {*wanted}, dict[str, dict[str, float]]()
     for stage in order(dvc_file.read(workspace)):
-        if names and stage.entry not in names:
+        if names and not names & {stage.entry, stage.name}:
             continue
         cost = measured_command(stage.cmd, workspace, environment)
         costs[stage.name] = {
