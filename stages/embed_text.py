@@ -10,7 +10,7 @@ nothing, a text met before costs nothing: see aisle/pipeline/item_cache.py.
 
 from aisle.pipeline import cli, tables
 from aisle.pipeline.params import load_params
-from aisle.representations import text_vectors, vectors_file
+from aisle.representations import text_vectors
 
 
 def main() -> None:
@@ -25,10 +25,8 @@ def main() -> None:
     parser.add_argument("--encoder", required=True, help="entry of params.yaml: encoders.text")
     args = parser.parse_args()
     params = load_params(args.params, f"encoders.text.{args.encoder}", text_vectors.TextEncoderParams)
-    table = tables.read(args.texts)
-    features, counts = text_vectors.features(table, args.encoder, params, args.weights)
-    vectors_file.write(features, args.output)
-    tables.write_metrics(counts, args.metrics, table.attrs["catalogue"])
+    counts, label = text_vectors.write(args.texts, args.encoder, params, args.weights, args.output)
+    tables.write_metrics(counts, args.metrics, label)
 
 
 if __name__ == "__main__":

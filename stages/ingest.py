@@ -12,7 +12,7 @@ from aisle.catalogue.columns import CatalogueParams
 from aisle.catalogue.ingestion import ingest
 from aisle.catalogue.label import catalogue_label
 from aisle.catalogue.validation import IngestParams
-from aisle.pipeline import cli, tables
+from aisle.pipeline import cli, table_batches, tables
 from aisle.pipeline.params import load_params
 
 
@@ -31,7 +31,8 @@ def main() -> None:
     params = load_params(args.params, "catalogue", CatalogueParams)
     found = ingest(params, load_params(args.params, "ingest", IngestParams), args.changes, args.labels)
     label = catalogue_label(params.name, found.products["product_id"])
-    tables.write(found.products, args.products, label, level=str(params.category.level))
+    level = str(params.category.level)
+    tables.write(found.products, args.products, label, rows=table_batches.ROWS, level=level)
     tables.write_csv(found.rejects, args.rejects, label)
     tables.write(found.embedded, args.embedded, label)
     tables.write_metrics(found.counts, args.metrics, label)

@@ -9,14 +9,14 @@ letters lost and the scripts. A field that loses most of its letters is told on 
 
 import sys
 
+from aisle.catalogue import text_table
 from aisle.catalogue.text_forms import TextParams
-from aisle.catalogue.text_table import preprocess
 from aisle.pipeline import cli, tables
 from aisle.pipeline.params import load_params
 
 
 def main() -> None:
-    """Read the products, preprocess their texts, write files."""
+    """Read the products a part at a time, preprocess their texts, write files."""
     parser = cli.parser(
         __doc__,
         products="products",
@@ -26,11 +26,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     params = load_params(args.params, "text", TextParams)
-    products = tables.read(args.products, ["product_id", "title", "description", "specifications"])
-    texts, statistics, totals, warnings = preprocess(products, params)
-    label = products.attrs["catalogue"]
-    tables.write(texts, args.output, label)
-    tables.write_csv(statistics, args.statistics, label)
+    totals, warnings, label = text_table.write(args.products, params, args.output, args.statistics)
     tables.write_metrics(totals, args.metrics, label)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)

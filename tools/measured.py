@@ -1,9 +1,10 @@
-"""Run a function in a process of its own: what it returns, its seconds, and the most memory that it held."""
+"""Run a function or a command in a process of its own: its result, its seconds, the most memory it held."""
 
 import os
 import resource
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -59,6 +60,28 @@ def measured(function: Callable[..., Any], *arguments: Any, **options: Any) -> M
         raise RuntimeError(f"{function.__name__} ended with status {process.exitcode}") from None
     process.join()
     return Measured(result, round(seconds, 2), round(cpu, 2), round(peak / 1e6, 1))
+
+
+def measured_command(command: str, cwd: str | Path, environment: Mapping[str, str] | None = None) -> Measured:
+    """Run a command line of the shell; its `result` is None.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails; it has told why on stderr.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(command, shell=True, cwd=cwd, env=environment, stdout=subprocess.DEVNULL)
+    peak, ended = 0, 0
+    while not ended:
+        peak = max(peak, sum(map(_bytes, _tree(process.pid))))
+        time.sleep(EVERY)
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"`{command}` ended with status {process.returncode}, see above")
+    seconds, used = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+    return Measured(None, round(seconds, 2), round(used, 2), round(peak / 1e6, 1))
 
 
 def _run(pipe: Any, function: Callable[..., Any], arguments: tuple, options: dict) -> None:

@@ -26,10 +26,10 @@ class Letters:
 
     def __init__(self) -> None:
         self._scripts: Counter[str] = Counter()
-        self._totals: dict[str, Any] = {}
+        self._fields: dict[str, Counter[str]] = {}
 
     def add(self, field: str, raw: Iterable[str], tokens: Iterable[str]) -> None:
-        """Count the letters of a field's texts.
+        """Count the letters of a field's texts; those of a field may come in parts.
 
         Parameters
         ----------
@@ -46,8 +46,16 @@ class Letters:
             mostly += letters.total() - left > MOSTLY * letters.total()
             for letter, count in letters.items():
                 self._scripts[script(letter)] += count
-        self._totals[f"{field}_letters_lost_share"] = 1 - after / before if before else 0.0
-        self._totals[f"{field}_mostly_lost"] = int(mostly)
+        own = self._fields.setdefault(field, Counter())
+        own["before"] += before
+        own["after"] += after
+        own["mostly"] += int(mostly)
+
+    def update(self, other: "Letters") -> None:
+        """Count what another has counted, of other texts."""
+        self._scripts.update(other._scripts)
+        for field, counts in other._fields.items():
+            self._fields.setdefault(field, Counter()).update(counts)
 
     def totals(self) -> dict[str, Any]:
         """Return the figures of metrics/text.json.
@@ -57,12 +65,16 @@ class Letters:
         dict
             <field>_letters_lost_share, <field>_mostly_lost (texts), script_<script>_share (of all letters).
         """
+        fields: dict[str, Any] = {}
+        for field, own in self._fields.items():
+            fields[f"{field}_letters_lost_share"] = 1 - own["after"] / own["before"] if own["before"] else 0.0
+            fields[f"{field}_mostly_lost"] = own["mostly"]
         known = Counter({name: count for name, count in self._scripts.items() if name})
         total = known.total()
         shares = {name: count / total for name, count in sorted(known.items()) if count >= RARE * total}
         other = 1 - sum(shares.values()) if total else 0.0
         scripts = {f"script_{name}_share": share for name, share in shares.items()}
-        return self._totals | scripts | {"script_other_share": max(other, 0.0)}
+        return fields | scripts | {"script_other_share": max(other, 0.0)}
 
 
 def warnings(totals: dict[str, Any], texts: dict[str, int]) -> list[str]:

@@ -11,7 +11,7 @@ from aisle.catalogue.text_forms import (
     clean,
     is_contraction,
     is_long_enough,
-    stemmer,
+    stem,
     strip_html,
 )
 
@@ -65,6 +65,12 @@ def rules(lemmas: bool) -> dict[str, Any]:
     return found
 
 
+def preprocess_all(texts: Iterable[str], params: TextParams) -> list[dict[str, str]]:
+    """Return what `preprocess` yields; spaCy forgets the words, which it would keep."""
+    with _language().memory_zone():
+        return list(preprocess(texts, params))
+
+
 def preprocess(texts: Iterable[str], params: TextParams) -> Iterator[dict[str, str]]:
     """Yield the five forms of each text, words joined by single spaces.
 
@@ -92,5 +98,5 @@ def preprocess(texts: Iterable[str], params: TextParams) -> Iterator[dict[str, s
             "clean": document.text,
             "tokens": " ".join(token.text for token in tokens),
             "lemmas": " ".join(token.lemma_.lower() for token in tokens),
-            "stems": " ".join(stemmer().stem(token.text) for token in tokens),
+            "stems": " ".join(stem(token.text) for token in tokens),
         }

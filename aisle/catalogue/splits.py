@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from sklearn.model_selection import StratifiedGroupKFold
 
+from aisle.catalogue.group_folds import fold_numbers
 from aisle.pipeline.errors import AisleError
 from aisle.pipeline.params import Section
 
@@ -33,15 +33,6 @@ def repeats(groups: int, params: FoldsParams) -> int:
     """
     enough = (1.96 * 0.5 / params.half_width) ** 2
     return max(1, min(params.n_repeats, int(params.n_repeats * enough / groups)))
-
-
-def fold_numbers(categories: np.ndarray, group: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
-    """Return the test fold (0 to n_splits - 1) of each product: stratified, groups never split."""
-    fold = np.full(len(categories), -1)
-    splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
-    for number, (_, test) in enumerate(splitter.split(categories, categories, group)):
-        fold[test] = number
-    return fold
 
 
 def make(products: pd.DataFrame, group: np.ndarray, params: FoldsParams) -> pd.DataFrame:

@@ -5,7 +5,7 @@ Tokens, lemmas and stems are made in preprocessing.py by spaCy, and in tokeniser
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,8 @@ from aisle.pipeline.params import Section
 
 LONGEST_WORD = 100
 """Characters. What is longer is no word but data or a mistake; it is cut, or it would take quadratic time."""
+KNOWN = 100_000
+"""Tokens whose stems are kept: a stem takes half of all time, and a catalogue repeats most of its words."""
 _STACKED = re.compile(f"([{MARKS}]{{30}})[{MARKS}]+")
 """More marks on a letter than any language has (Unicode's Stream-Safe Text Format): slow to sort."""
 _JOINER = re.compile(rf"(?<=[\w{MARKS}])[\u00ad\u200c\u200d\u2060\ufeff]+(?=\w)")
@@ -65,11 +67,16 @@ def is_contraction(token: str) -> bool:
 
 
 @cache
-def stemmer() -> Any:
-    """Return NLTK's Snowball stemmer of English."""
+def _stemmer() -> Any:
     from nltk.stem import SnowballStemmer
 
     return SnowballStemmer("english")
+
+
+@lru_cache(KNOWN)
+def stem(token: str) -> str:
+    """Return a token's stem by NLTK's Snowball stemmer of English."""
+    return str(_stemmer().stem(token))
 
 
 def statistics(raw: pd.Series, tokens: pd.Series) -> pd.DataFrame:

@@ -4,12 +4,12 @@ import io
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from PIL import Image
 from pydantic import Field
 
+from aisle.catalogue import sampling
 from aisle.pipeline import tables
 from aisle.pipeline.params import Section
 
@@ -50,7 +50,7 @@ def table(products: pd.DataFrame, pictures: str | Path, params: ThumbnailsParams
     params
         Section `thumbnails`.
     """
-    chosen = choose(products, params.max_products, params.seed)
+    chosen = sampling.choose(products, params.max_products, params.seed)
     small = read(pictures, chosen, params.side, params.quality)
     made = pd.DataFrame({tables.KEY: chosen, "jpeg": [small[key] for key in chosen]})
     return made.astype({tables.KEY: str, "jpeg": object})
@@ -94,32 +94,6 @@ def beside(pictures: Sequence[bytes], quality: int) -> bytes:
     encoded = io.BytesIO()
     row.save(encoded, "JPEG", quality=quality, optimize=True)
     return encoded.getvalue()
-
-
-def choose(products: pd.DataFrame, count: int, seed: int) -> list[str]:
-    """Return the ids of `count` products, or of all if they are fewer; each category keeps its share.
-
-    Parameters
-    ----------
-    products
-        Columns product_id and category.
-    count
-        How many at most.
-    seed
-        Seed of the choice within a category.
-
-    Returns
-    -------
-    list of str
-        Sorted.
-    """
-    table = products[["product_id", "category"]].sort_values("product_id", ignore_index=True)
-    table = table.iloc[np.random.default_rng(seed).permutation(len(table))]
-    by_category = table.groupby("category")["product_id"]
-    # the k-th of n stands at (k + 0.5) / n: the lowest `count` of all take the same share of each category
-    place = (by_category.cumcount() + 0.5) / by_category.transform("size")
-    kept = table.assign(place=place).nsmallest(count, "place", keep="first")
-    return sorted(kept["product_id"])
 
 
 def read(path: str | Path, ids: Collection[str], side: int, quality: int) -> dict[str, bytes]:

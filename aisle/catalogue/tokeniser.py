@@ -12,7 +12,7 @@ from functools import cache
 
 from pydantic import Field
 
-from aisle.catalogue.text_forms import TextParams, clean, is_contraction, is_long_enough, stemmer
+from aisle.catalogue.text_forms import TextParams, clean, is_contraction, is_long_enough, stem
 from aisle.pipeline.errors import AisleError
 from aisle.pipeline.params import Section
 
@@ -107,11 +107,6 @@ def _kept(token: str, params: TextParams, rules: Rules) -> bool:
     )
 
 
-@cache
-def _stem(token: str) -> str:
-    return str(stemmer().stem(token))
-
-
 def apply(text: str, form: str, params: TextParams, rules: Rules) -> str:
     """Return a form of a raw text, tokens joined by single spaces: as `preprocessing.preprocess` gives it.
 
@@ -133,5 +128,5 @@ def apply(text: str, form: str, params: TextParams, rules: Rules) -> str:
             raise AisleError("the rules must have lemmas for a model that reads them; package it again")
         tokens = [rules.lemmas.get(token, token).lower() for token in tokens]
     if form == "stems":
-        tokens = [_stem(token) for token in tokens]
+        tokens = [stem(token) for token in tokens]
     return " ".join(tokens)

@@ -93,28 +93,49 @@ def out_of_fold(
     """
     categories = folds["category"].to_numpy(str)
     names = np.unique(categories)
-    fits, parts = plan(folds, inner), []
+    fits = plan(folds, inner)
+    table, place = _rows(fits, folds, available)
+    # a category's values lie together, and each goes to its place as it comes: of a large catalogue with many
+    # categories there is room for them once
+    probabilities = np.empty((len(names), len(table)))
+    weights: dict[str, np.ndarray] = {}
 
-    def predict(fit: Fit) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def predict(fit: Fit) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         where = np.logical_or.reduce([mask for _, mask in fit.targets])
-        return where, _predict(estimator, X, available, categories, fit.train, where)
+        return where, *_predict(estimator, X, available, categories, fit.train, where)
 
-    results = side_by_side(lambda number: predict(fits[number]), range(len(fits)))
-    for fit, (where, predicted) in zip(progress(fits), results, strict=True):
-        for (protocol, repeat, fold, number), mask in fit.targets:
-            rows = mask[where]
-            part = folds.loc[mask, ["product_id", "category"]].assign(
-                protocol=protocol,
-                repeat=repeat,
-                fold=fold,
-                inner_fold=number if isinstance(number, int) else number[mask],
-                available=available[mask],
-            )
-            values = pd.DataFrame({name: each[rows] for name, each in predicted.items()}, index=part.index)
-            parts.append(pd.concat([part, values], axis=1))
-    table = pd.concat(parts).sort_values(KEYS, ignore_index=True)
-    weights = [name for name in table.columns if name.startswith(WEIGHT)]
-    return table[[*KEYS, "category", "available", *(PREFIX + name for name in names), *weights]]
+    results, done = side_by_side(lambda number: predict(fits[number]), range(len(fits))), 0
+    for fit, (where, predicted, weighed) in zip(progress(fits), results, strict=True):
+        for _, mask in fit.targets:
+            rows, count = mask[where], int(mask.sum())
+            here, done = place[done : done + count], done + count
+            probabilities[:, here] = predicted[rows].T
+            for name, values in weighed.items():
+                weights.setdefault(name, np.full(len(table), np.nan))[here] = values[rows]
+    columns = pd.DataFrame(probabilities.T, columns=[PREFIX + name for name in names], copy=False)
+    return pd.concat([table, columns, pd.DataFrame(weights)], axis=1, copy=False)
+
+
+def _rows(fits: Iterable[Fit], folds: pd.DataFrame, available: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the keys, category and `available` of all rows by `KEYS`, and each one's place in it.
+
+    The places are those of the fits' targets, one after another, each by the products' order in `folds`.
+    """
+    parts = [
+        folds.loc[mask, ["product_id", "category"]].assign(
+            protocol=protocol,
+            repeat=repeat,
+            fold=fold,
+            inner_fold=number if isinstance(number, int) else number[mask],
+            available=available[mask],
+        )
+        for fit in fits
+        for (protocol, repeat, fold, number), mask in fit.targets
+    ]
+    table = pd.concat(parts, ignore_index=True).sort_values(KEYS)
+    place = np.empty(len(table), int)
+    place[table.index] = np.arange(len(table))
+    return table[[*KEYS, "category", "available"]].reset_index(drop=True), place
 
 
 def _predict(
@@ -124,8 +145,8 @@ def _predict(
     categories: np.ndarray,
     train: np.ndarray,
     where: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """Fit a clone on `train`; return the columns of its predictions for `where`."""
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Fit a clone on `train`; return its probabilities for `where`, (n, categories), and its weights."""
     names = np.unique(categories)
     prior = np.array([(categories[train] == name).mean() for name in names])
     probabilities = np.tile(prior, (where.sum(), 1))
@@ -143,5 +164,4 @@ def _predict(
             for modality, values in fitted.modality_weights(X[where & available]).items():
                 weights[WEIGHT + modality] = np.full(where.sum(), np.nan)
                 weights[WEIGHT + modality][seen] = values
-    columns = {PREFIX + name: probabilities[:, i] for i, name in enumerate(names)}
-    return columns | weights
+    return probabilities, weights

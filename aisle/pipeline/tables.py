@@ -87,7 +87,9 @@ def damaged(path: str | Path, what: str, error: Exception) -> AisleError:
     )
 
 
-def write(table: pd.DataFrame, path: str | Path, catalogue: str, **attrs: str) -> None:
+def write(
+    table: pd.DataFrame, path: str | Path, catalogue: str, *, rows: int | None = None, **attrs: str
+) -> None:
     """Write a table as Parquet, the same bytes for the same content.
 
     Parameters
@@ -98,14 +100,16 @@ def write(table: pd.DataFrame, path: str | Path, catalogue: str, **attrs: str) -
         Where to; parent folders are made.
     catalogue
         Label of the catalogue (see `aisle.catalogue.label.catalogue_label`), carried in the file's metadata.
+    rows
+        Of a row group, for who reads the table by `table_batches`.
     **attrs
         What else `read` shall give back in `.attrs`.
     """
-    table = table.reset_index(drop=True)
-    table.attrs.clear()
+    table = table.set_axis(pd.RangeIndex(len(table)), copy=False)  # not its values: they may be gigabytes
+    table.attrs = {}
     table.attrs.update(attrs, catalogue=catalogue)
     with atomic.replacing(path) as part:
-        table.to_parquet(part, index=False, write_page_checksum=True)
+        table.to_parquet(part, index=False, write_page_checksum=True, row_group_size=rows)
 
 
 def _looks_like_figures(column: pd.Series) -> bool:

@@ -13,6 +13,7 @@ from pydantic import Field
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, euclidean_distances, silhouette_samples, silhouette_score
 
+from aisle.catalogue import sampling
 from aisle.pipeline import tables
 from aisle.pipeline.cores import in_processes
 from aisle.pipeline.params import Section
@@ -36,9 +37,16 @@ class FeatureSetParams(Section):
 
 
 class ClusteringParams(TsneParams):
-    """Section `clustering`."""
+    """Section `clustering`.
+
+    Parameters
+    ----------
+    max_products
+        Products above which a sample of so many is clustered, in which each category keeps its share.
+    """
 
     components: Components
+    max_products: int = Field(3000, ge=50)
     max_k: int = Field(ge=2)
     n_seeds: int = Field(ge=2)
 
@@ -210,9 +218,17 @@ def of_features(
     params: ClusteringParams,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> tuple[dict[str, Any], Study, pd.DataFrame]:
-    """Return metrics, what was found of the products that have this input, and the map to be drawn."""
+    """Return metrics, what was found of the products that have this input, and the map to be drawn.
+
+    Of more than `max_products` a sample is looked at: each step of t-SNE takes longer the more there are, and
+    silhouettes take the distances of all pairs. It is the same for all feature sets that have the same
+    products.
+    """
     aligned = tables.align(folds, data.product_ids, "data/folds.parquet", "the feature file")
     judged = data.available & aligned["category"].notna().to_numpy()
+    if judged.sum() > params.max_products:
+        chosen = sampling.choose(aligned[judged], params.max_products, params.seed)
+        judged &= aligned["product_id"].isin(chosen).to_numpy()
     aligned, vectors = aligned[judged], data.vectors[judged]
     found = study(vectors, aligned["category"].to_numpy(str), feature_set.scaling, params, progress)
     found.points.insert(0, "product_id", aligned["product_id"].to_numpy())

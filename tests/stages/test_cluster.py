@@ -51,6 +51,22 @@ def test_of_many_products_a_sample_is_drawn_for_dvc_plots(data, monkeypatch):
     assert drawn["product_id"].is_monotonic_increasing
 
 
+def test_of_many_products_a_sample_is_clustered_in_which_categories_keep_their_shares():
+    rng = np.random.default_rng(0)
+    ids = [f"p{i:03d}" for i in range(200)]
+    folds = pd.DataFrame({"product_id": ids, "category": np.repeat(["a", "b"], [150, 50])})
+    vectors = rng.normal(0, 1, (200, 6)).astype(np.float32)
+    vectors[0] = np.nan
+    data = vectors_file.Features(ids, vectors, {"catalogue": "tiny", "weights": "none"})
+    few = PARAMS.model_copy(update={"max_products": 80})
+    metrics, found, _ = of_features(data, folds, STANDARD, few)
+    assert metrics["n"] == len(found.points) == 80
+    assert found.categories["products"].tolist() == [60, 20]
+    assert (
+        "p000" not in set(found.points["product_id"]) and found.points["product_id"].is_monotonic_increasing
+    )
+
+
 @pytest.mark.parametrize(
     ("weights", "kind"), [("none", "none"), ("untrained", "untrained"), ("12ab+34cd", "pretrained")]
 )

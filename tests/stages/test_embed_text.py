@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from aisle.catalogue import text_selection
 from aisle.pipeline import tables
 from aisle.pipeline.errors import AisleError
 from aisle.representations import recipes, text_vectors, vectors_file
@@ -25,7 +27,12 @@ def table():
 @pytest.fixture
 def encode(no_weights):
     """Return the stage's work for encoders without pretrained weights."""
-    return lambda table, params: text_vectors.encode_texts(table, params, no_weights)[0]
+
+    def encode(table, params):
+        texts = text_selection.compose(table, params.fields, params.form)
+        return np.concatenate([*text_vectors.encode_texts(texts, params, no_weights)[0]])
+
+    return encode
 
 
 def params(**changes):
@@ -164,3 +171,14 @@ def test_a_product_whose_words_are_all_rare_has_no_vector(table, encode):
     vectors = encode(table, params(encoder="word2vec", options={"vector_size": 4, "epochs": 1}))
     assert vectors.shape == (3, 4) and vectors.dtype == np.float32
     assert np.isnan(vectors).all(axis=1).tolist() == [False, False, True]
+
+
+def test_the_file_is_the_same_however_many_rows_are_in_memory(built, no_weights, tmp_path, monkeypatch):
+    texts = built.root / "data/text.parquet"
+    for name, changes in (("whole", 4096), ("parts", 5)):
+        monkeypatch.setattr(text_vectors, "ROWS", changes)
+        text_vectors.write(texts, "bow", params(), no_weights, tmp_path / name)
+    whole, parts = (vectors_file.read(tmp_path / name) for name in ("whole", "parts"))
+    assert pq.ParquetFile(tmp_path / "parts").num_row_groups > 2
+    assert whole.product_ids == parts.product_ids and whole.metadata == parts.metadata
+    np.testing.assert_array_equal(whole.vectors, parts.vectors)

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from aisle.pipeline.dvc_file import Stage
 from tools import bench_scale
-from tools.measured import measured
-from tools.scale import drawn
+from tools.measured import measured, measured_command
+from tools.scale import drawn, pipeline
 
 
 def held(megabytes: int) -> int:
@@ -35,6 +36,43 @@ def test_a_run_that_fails_is_told(capfd):
     with pytest.raises(RuntimeError, match="fail ended with status 1"):
         measured(fail)
     assert "on purpose" in capfd.readouterr().err
+
+
+def test_a_command_is_measured_with_what_it_starts(tmp_path, capfd):
+    script = "import time; held = bytearray(150_000_000); time.sleep(0.5)"
+    alone = measured_command(f"{sys.executable} -c 'import time; time.sleep(0.3)'", tmp_path)
+    child = measured_command(f"sh -c \"{sys.executable} -c '{script}'; true\"", tmp_path)
+    assert 130 < child.peak_mb - alone.peak_mb < 180
+    assert child.seconds >= 0.5 > child.cpu_seconds
+    with pytest.raises(RuntimeError, match="`echo no >&2; exit 3` ended with status 3"):
+        measured_command("echo no >&2; exit 3", tmp_path)
+    assert "no" in capfd.readouterr().err
+
+
+def test_stages_run_after_those_whose_outputs_they_read():
+    stages = [
+        Stage("report", deps=("metrics", "data/a.parquet")),
+        Stage("score", deps=("data/a.parquet",), metrics=("metrics/a.json",)),
+        Stage("read", deps=("source",), outs=("data/a.parquet",)),
+    ]
+    assert [each.entry for each in pipeline.order({each.name: each for each in stages})] == [
+        "read",
+        "score",
+        "report",
+    ]
+
+
+def test_growth_is_the_exponent_of_the_products():
+    def cost(seconds, megabytes):
+        return {"cpu_seconds": seconds, "peak_mb": megabytes}
+
+    small = {"linear": cost(1, 100), "square": cost(1, 100), "short": cost(0.5, 100), "gone": cost(1, 1)}
+    large = {"linear": cost(10, 100), "square": cost(100, 200), "short": cost(1.9, 1000)}
+    assert pipeline.growth(small, large, 10) == {
+        "linear": {"memory": 0.0, "time": 1.0},
+        "square": {"memory": 0.3, "time": 2.0},
+        "short": {"memory": 1.0},
+    }
 
 
 def test_what_is_drawn_is_the_same_each_time_and_has_near_duplicates():

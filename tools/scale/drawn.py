@@ -13,12 +13,13 @@ def vocabulary(size: int, rng: np.random.Generator) -> np.ndarray:
     words = dict[str, None]()
     while len(words) < size:
         lengths = rng.integers(3, 12, size)
-        letters = rng.choice(LETTERS, lengths.sum(), p=_zipf(len(LETTERS), 0.8))
+        letters = rng.choice(LETTERS, lengths.sum(), p=zipf(len(LETTERS), 0.8))
         words |= dict.fromkeys("".join(part) for part in np.split(letters, np.cumsum(lengths)[:-1]))
     return np.array([*words][:size], dtype=object)
 
 
-def _zipf(n: int, exponent: float) -> np.ndarray:
+def zipf(n: int, exponent: float) -> np.ndarray:
+    """Return n probabilities, the k-th in proportion to k to the power of `-exponent`."""
     weights = 1 / np.arange(1, n + 1) ** exponent
     return weights / weights.sum()
 
@@ -28,7 +29,7 @@ def texts(n: int, seed: int = 0, words: int = 30) -> pd.Series:
     rng = np.random.default_rng(seed)
     known = vocabulary(int(200 * n**0.5), rng)
     lengths = rng.integers(words // 2, words * 3 // 2, n)
-    drawn = known[rng.choice(len(known), lengths.sum(), p=_zipf(len(known), 1.0))]
+    drawn = known[rng.choice(len(known), lengths.sum(), p=zipf(len(known), 1.0))]
     made = [[*part] for part in np.split(drawn, np.cumsum(lengths)[:-1])]
     for copy, original in rng.integers(0, n, (int(COPIES * n), 2)):
         made[copy] = [*made[original]]

@@ -63,7 +63,7 @@ class Classifier(Section):
 
     def read(self, path: str | Path) -> Inputs:
         """Read data/text.parquet; a product without a word has no input."""
-        table = tables.read(path)
+        table = text_selection.read(path, self.fields, self.form)
         texts = np.array(text_selection.apart(table, self.fields, self.form), dtype=object)
         available = np.array([bool(item) for item in texts])
         recipe = recipes.TextRecipe(fields=self.fields, form=self.form)

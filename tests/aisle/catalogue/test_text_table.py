@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from aisle.catalogue import specifications, text_forms, text_table
+from aisle.pipeline import table_batches, tables
 
 PARAMS = text_forms.TextParams(keep_numbers=True, min_token_length=2)
 
@@ -19,7 +20,12 @@ def ran():
             "category_path": ["Kitchen >> secret"] * 3,
         }
     )
-    return text_table.preprocess(products, PARAMS)
+    return everything(products)
+
+
+def everything(products):
+    part = text_table.preprocess(products, PARAMS)
+    return part.texts, part.statistics, *text_table.totals([(part.counts, part.letters)])
 
 
 def test_the_text_table(ran):
@@ -72,7 +78,7 @@ def rows(titles):
 
 def test_words_of_other_languages_lose_no_letter():
     titles = ["बड़ा जूता 12", "手机壳红色", "เสื้อยืดสีแดง", "كِتَابٌ جَدِيد", "Кожаные ботинки", "red mugs"]
-    *_, metrics, warnings = text_table.preprocess(rows(titles), PARAMS)
+    *_, metrics, warnings = everything(rows(titles))
     assert metrics["title_letters_lost_share"] == metrics["title_mostly_lost"] == 0 and not warnings
     shares = {name for name in metrics if name.startswith("script_")}
     written = {"arabic", "cyrillic", "devanagari", "han", "latin", "other", "thai"}
@@ -82,6 +88,34 @@ def test_words_of_other_languages_lose_no_letter():
 
 def test_a_language_whose_words_are_lost_is_told():
     titles = ["l'huile d'olive", "l'eau d'orange", "l'habit d'hiver", "l'arbre d'ornement"]
-    *_, metrics, warnings = text_table.preprocess(rows(titles), PARAMS)
+    *_, metrics, warnings = everything(rows(titles))
     assert metrics["title_letters_lost_share"] > 0.9 and metrics["title_mostly_lost"] == 4
     assert len(warnings) == 1 and "most of those of 4 of 4 texts" in warnings[0]
+
+
+def test_parts_make_what_the_whole_makes(tmp_path):
+    n = 60
+    products = pd.DataFrame(
+        {
+            "product_id": [f"p{i:02}" for i in range(n)],
+            "title": [f"Red Mugs {i % 7}" for i in range(n)],
+            "description": [f"<p>Two mugs &amp; box {i % 11}.</p>" if i % 3 else "" for i in range(n)],
+            "specifications": [specifications.dumps([("Colour", f"red {i}")]) for i in range(n)],
+        }
+    )
+    written, told = {}, []
+    for name, rows_of_a_part in (("whole", 4096), ("parts", 7)):
+        folder = tmp_path / name
+        tables.write(products, folder / "products.parquet", "label", rows=rows_of_a_part)
+        texts, statistics = folder / "text.parquet", folder / "statistics.csv"
+        told.append(text_table.write(folder / "products.parquet", PARAMS, texts, statistics))
+        written[name] = tables.read(texts), statistics.read_bytes()
+        assert table_batches.parts(texts) == -(-n // rows_of_a_part)
+    assert told[0] == told[1] and told[0][2] == "label"
+    pd.testing.assert_frame_equal(written["whole"][0], written["parts"][0])
+    assert written["whole"][1] == written["parts"][1]
+    part = text_table.preprocess(products, PARAMS)
+    tables.write(part.texts, tmp_path / "text.parquet", "label")
+    assert (tmp_path / "text.parquet").read_bytes() == (tmp_path / "whole" / "text.parquet").read_bytes()
+    tables.write_csv(part.statistics, tmp_path / "statistics.csv", "label")
+    assert (tmp_path / "statistics.csv").read_bytes() == written["parts"][1]

@@ -50,19 +50,6 @@ def test_pictures_beside_each_other_are_each_in_the_middle_of_a_square():
     assert Image.open(io.BytesIO(thumbnails.beside([solid(30, 10, "red")], 90))).size == (30, 30)
 
 
-def test_a_sample_keeps_the_categories_shares_and_a_seed():
-    products = pd.DataFrame(
-        {"product_id": [f"p{i:03d}" for i in range(300)], "category": ["A"] * 200 + ["B"] * 90 + ["C"] * 10}
-    )
-    chosen = thumbnails.choose(products, 30, 0)
-    shares = products.set_index("product_id").loc[chosen, "category"].value_counts().to_dict()
-    assert shares == {"A": 20, "B": 9, "C": 1}
-    assert chosen == sorted(chosen) == thumbnails.choose(products.sample(frac=1, random_state=3), 30, 0)
-    assert chosen != thumbnails.choose(products, 30, 1)
-    assert thumbnails.choose(products, 300, 0) == thumbnails.choose(products, 999, 5)
-    assert len(thumbnails.choose(products, 999, 0)) == 300
-
-
 @pytest.fixture
 def pictures(tmp_path):
     """Return the path of five pictures; c has none."""
