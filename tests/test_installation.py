@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from aisle.deployment.logged_models import NOT_TO_PREDICT
 from aisle.pipeline.imports import Sources
 
-GROUPS = {"pipeline", "batch", "s3", "ray", "track", "serve", "report", "dev"}
+GROUPS = {"pipeline", "batch", "s3", "ray", "track", "serve", "monitor", "report", "dev"}
 BESIDE = {"batch", "serve"}
 """Groups that are installed without the pipeline, and name some of its packages."""
 LEARNED = {"bow", "tfidf", "word2vec", "visual_words"}  # encoders that no model may read

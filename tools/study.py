@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHANGES = "data/category_changes.csv"
 LABELS = "data/labels.csv"
 ADJUDICATED = "data/adjudicated.csv"
+NO_STREAM = "data/no_stream"
+"""Empty: a study without a stream of new products has none to monitor."""
 CODE = (
     "aisle",
     "stages",
@@ -249,6 +251,9 @@ def write_params(workspace: Path, catalogue: Path, mapping: Path) -> str:
     for entry in (override.get("weights") or {}).values():
         if entry and entry.get("path"):
             entry["path"] = moved(entry["path"])
+    monitoring = override.setdefault("monitoring", {})
+    stream = monitoring.get("stream")
+    monitoring["stream"] = moved(stream) if stream else NO_STREAM
     merge(weights, {"weights": override.pop("weights", None) or {}})
     merge(params, override)
     names.check({**params, **weights}, str(mapping))

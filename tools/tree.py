@@ -25,6 +25,9 @@ FOLDERS = {
     "aisle/service/store": "what was answered and what people say of it: tables, migrations, writer",
     "aisle/service/store/migrations": "Alembic's",
     "aisle/service/store/migrations/versions": "a file per change of the tables; a new one goes here",
+    "aisle/monitoring": "new products against the catalogue: drift, experiments, alarms (docs/operations.md)",
+    "aisle/monitoring/drift": "a file per detector; a new one goes here",
+    "aisle/monitoring/experiments": "shadow and split traffic, valid at every look",
     "aisle/report": "results read once, sections make blocks, blocks become page, Markdown, notebook",
     "aisle/report/data": "what the report shows, read",
     "aisle/report/figures": "what several sections draw",
@@ -52,7 +55,7 @@ FOLDERS = {
     "tools": "for who works on the repository",
     "tools/pull_request": "what a pull request changes, for its comment",
     "tools/scale": "what large catalogues cost, part by part, for its benchmark",
-    "data": "outputs, in the DVC cache; sample/ (built-in catalogue), code/ and listing.json in Git",
+    "data": "outputs, in the DVC cache; sample/, sample_stream/ (built in), code/ and listing.json in Git",
     "docker": "images of compose.yaml",
     "docs": "data dictionary, cards, decisions/, studies/ (results), benchmarks/",
     "features": "outputs: a file of vectors per encoder",
@@ -81,6 +84,7 @@ FILES = {
 }
 ROOMS = [
     "service",
+    "monitoring",
     "report",
     "deployment",
     "explanation",

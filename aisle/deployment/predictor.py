@@ -312,6 +312,33 @@ class Predictor:
         found = [known.get(each) for each in sets]
         return np.array([np.inf if each is None else each for each in found], float)
 
+    def raw(self, products: pd.DataFrame, images: PictureFolder | None = None) -> RawProducts:
+        """Return raw products as the package's models read them; the encoders are kept from call to call.
+
+        Parameters
+        ----------
+        products
+            See `RawProducts`.
+        images
+            Folder of pictures given by name.
+        """
+        return RawProducts(products, self.package, self._rules, images, self._encoders)
+
+    def encodings(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return for each modality what the first of the encoders that the models read makes of the products.
+
+        Returns
+        -------
+        dict
+            `text` and `image`, where the models read an encoder of it, to float32 (n, dimension), NaN where a
+            product has no such input.
+        """
+        found: dict[str, np.ndarray] = {}
+        for name, recipe in self._recipes:
+            if isinstance(recipe, recipes.VectorRecipe) and recipe.modality not in found:
+                found[recipe.modality] = self._vectors(name, recipe, inputs)
+        return found
+
     def predict(
         self,
         products: pd.DataFrame,
@@ -337,7 +364,7 @@ class Predictor:
         parts, folder = [], PictureFolder(images) if images else None
         for start in progress(range(0, len(products), BATCH)):
             batch = products.iloc[start : start + BATCH].reset_index(drop=True)
-            raw = RawProducts(batch, self.package, self._rules, folder, self._encoders)
+            raw = self.raw(batch, folder)
             table = self.decide(raw)
             table.insert(list(table).index("used_image") + 1, "warning", self._warnings(raw, table))
             parts.append(table)

@@ -35,7 +35,7 @@ LENDERS = {"drop_hottest": "difference", "drop_random": "difference", "accuracy_
 """Metrics that are measured as another one is, whose name theirs does not begin with."""
 DEFINED = (
     "*_share", "*_reduction", "*_megabytes", "median_*", "variance", "standard_errors", "published_*",
-    "name_*", "word_*",
+    "name_*", "word_*", "forecast_*",
 )  # fmt: skip
 """Numbers with a point that are settings, or facts of the catalogue's texts and files."""
 FITTED = (

@@ -1,0 +1,214 @@
+"""Has a batch drifted? Every detector's p value, corrected for their number, and the accuracy to expect."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from aisle.monitoring.drift import accuracy, label_shift, missing, novelty, two_sample
+from aisle.monitoring.drift.permutation import apart
+from aisle.monitoring.observed import Observed
+from aisle.pipeline.params import Section
+
+MIN_GROUPS = 8
+"""Groups of a batch with a modality, below which its test is not made: it could find nothing."""
+PREDICTIONS, NEW_KIND = "predictions", "new_kind"
+WORDS = {
+    "text": "Texts are told apart from the catalogue's",
+    "image": "Pictures are told apart from the catalogue's",
+    "quality": "Pictures differ in brightness, contrast, sharpness or background",
+    PREDICTIONS: "Categories are predicted with other shares",
+    NEW_KIND: "Products are far from all of the catalogue",
+    "missing_title": "Titles are missing more often",
+    "missing_description": "Descriptions are missing more often",
+    "missing_specifications": "Specifications are missing more often",
+    "missing_image": "Pictures are missing more often",
+}
+"""Detector to what its alarm says."""
+
+
+class DriftParams(Section):
+    """Part of section `monitoring`: how a batch is judged.
+
+    Parameters
+    ----------
+    alpha
+        How often a batch without drift may raise an alarm, all detectors together (Holm's correction).
+    n_permutations
+        Of near-duplicate groups; a p value is a multiple of 1 / (n_permutations + 1).
+    n_components
+        Principal components that the classifier two-sample test reads.
+    n_neighbors
+        Of the distance that tells a new kind of product.
+    confidence, n_bootstrap
+        Of the interval of the expected accuracy.
+    seed
+        Of all that is drawn.
+    """
+
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    n_permutations: int = Field(999, ge=99)
+    n_components: int = Field(32, ge=1)
+    n_neighbors: int = Field(5, ge=1)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    n_bootstrap: int = Field(200, ge=20)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of a batch.
+
+    Attributes
+    ----------
+    detectors
+        A row for each detector that was run: detector, p, p_holm, alarm.
+    novelty
+        How foreign the products are.
+    shares
+        A row for each category: share in the reference, share of the batch's predictions, share_em and
+        share_bbse.
+    expected
+        Accuracy without labels.
+    """
+
+    detectors: pd.DataFrame
+    novelty: novelty.Novelty
+    shares: pd.DataFrame
+    expected: accuracy.Estimate
+
+    def alarm(self, detector: str) -> bool:
+        """Return whether a detector raised an alarm."""
+        rows = self.detectors["detector"] == detector
+        return bool(self.detectors.loc[rows, "alarm"].any())
+
+
+def p_values(
+    reference: Observed, batch: Observed, params: DriftParams, rng: np.random.Generator
+) -> tuple[dict[str, float], novelty.Novelty]:
+    """Return the p value of each detector, and how foreign the batch is.
+
+    Parameters
+    ----------
+    reference, batch
+        No product of the batch is of a group of the reference.
+    params
+        How to judge.
+    rng
+        Draws the permutations.
+    """
+    found: dict[str, float] = {}
+    for name in reference.vectors:
+        sides = [each.vectors[name].astype(float) for each in (reference, batch)]
+        if (p := _two_sample(sides, (reference, batch), params, rng)) is not None:
+            found[name] = p
+    if (
+        p := _two_sample([reference.quality, batch.quality], (reference, batch), params, rng, True)
+    ) is not None:
+        found["quality"] = p
+    both = (reference.predicted, batch.predicted), (reference.group, batch.group)
+    found[PREDICTIONS] = label_shift.test(*both, len(reference.categories), params.n_permutations, rng)
+    foreign = novelty.test(reference, batch, params.n_neighbors, params.n_permutations, rng)
+    found[NEW_KIND] = foreign.p
+    for name in reference.present:
+        there = reference.present[name], batch.present[name]
+        found[f"missing_{name}"], _ = missing.test(there, (reference.group, batch.group))
+    return found, foreign
+
+
+def _two_sample(
+    sides: list[np.ndarray],
+    products: tuple[Observed, Observed],
+    params: DriftParams,
+    rng: np.random.Generator,
+    figures: bool = False,
+) -> float | None:
+    """Return the p value of the two-sample test of what both sides have; None where one has too little."""
+    there = [~np.isnan(each[:, 0]) for each in sides]
+    groups = [each.group[known] for each, known in zip(products, there, strict=True)]
+    if min(len(np.unique(each)) for each in groups) < MIN_GROUPS:
+        return None
+    prepare: Callable[[np.ndarray], np.ndarray] = (
+        two_sample.standardised if figures else two_sample.unit_length
+    )
+    n = int(there[0].sum())
+    X = prepare(np.concatenate([each[known] for each, known in zip(sides, there, strict=True)]))
+    both = groups[0], groups[1]
+    return two_sample.test(X[:n], X[n:], both, params.n_components, params.n_permutations, rng)
+
+
+def judge(reference: Observed, batch: Observed, params: DriftParams, seed: int) -> Judgement:
+    """Judge a batch.
+
+    Parameters
+    ----------
+    reference, batch
+        See `aisle.monitoring.observed`. Products of the batch that are near-duplicates of the reference's are
+        not tested.
+    params
+        How to judge.
+    seed
+        Added to that of the params, so that batches draw apart.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    rng = np.random.default_rng([params.seed, seed])
+    tested = batch.take(apart(reference.group, batch.group))
+    found: dict[str, float] = {}
+    foreign = novelty.Novelty(1.0, np.full(len(batch), np.nan), 0.0)
+    if len(np.unique(tested.group)) >= MIN_GROUPS:
+        found, foreign = p_values(reference, tested, params, rng)
+    rows = pd.DataFrame({"detector": list(found), "p": list(found.values())}, columns=["detector", "p"])
+    alarm, corrected = multipletests(rows["p"], params.alpha, "holm")[:2] if found else ([], [])
+    rows = rows.assign(p_holm=corrected, alarm=np.asarray(alarm, bool))
+    alarms = {*rows.loc[rows["alarm"], "detector"]}
+    unknown = np.zeros(len(batch))
+    if NEW_KIND in alarms:
+        unknown[apart(reference.group, batch.group)] = foreign.unknown
+    expected = accuracy.estimate(
+        reference, batch, unknown, PREDICTIONS in alarms, params.confidence, params.n_bootstrap, rng
+    )
+    return Judgement(rows, foreign, shares(reference, batch), expected)
+
+
+def shares(reference: Observed, batch: Observed) -> pd.DataFrame:
+    """Return the shares of the categories in the reference and the batch; see `Judgement`."""
+    names, k = list(reference.categories), len(reference.categories)
+    own = np.array([names.index(each) for each in reference.label])
+    before = np.bincount(own, minlength=k) / len(own)
+    predicted = np.bincount(batch.predicted, minlength=k) / len(batch)
+    confusion = label_shift.confusion_of(own, reference.predicted, k)
+    floored = np.maximum(before, 1 / (2 * len(own)))
+    return pd.DataFrame(
+        {
+            "category": names,
+            "share": before,
+            "share_predicted": predicted,
+            "share_em": label_shift.em(batch.probabilities, floored / floored.sum()),
+            "share_bbse": label_shift.bbse(confusion, predicted),
+        }
+    )
+
+
+def figures(judgement: Judgement, batch: Observed) -> dict[str, Any]:
+    """Return a batch's metrics, flat: each with its interval, its p value, or counted."""
+    rows = judgement.detectors
+    found: dict[str, Any] = {"products": len(batch), "alarms": int(rows["alarm"].sum())}
+    found |= {f"{name}_p": float(p) for name, p in zip(rows["detector"], rows["p_holm"], strict=True)}
+    found |= {
+        "expected_accuracy": judgement.expected.value,
+        "expected_accuracy_low": judgement.expected.low,
+        "expected_accuracy_high": judgement.expected.high,
+        "reviewed": int(np.isfinite(batch.right).sum()),
+    }
+    if found["reviewed"]:
+        from statsmodels.stats.proportion import proportion_confint
+
+        right = int(np.nansum(batch.right))
+        low, high = proportion_confint(right, found["reviewed"], 0.05, "wilson")
+        found |= {"reviewed_accuracy": right / found["reviewed"]}
+        found |= {"reviewed_accuracy_low": float(low), "reviewed_accuracy_high": float(high)}
+    return found
