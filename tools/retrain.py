@@ -120,7 +120,20 @@ def digest(root: Path, changed: list[str]) -> str:
 
 
 def clone(root: Path, key: str, changed: list[str]) -> Path:
-    """Return a clone of the repository, with what is new; one that a killed run left is taken up."""
+    """Return a clone of the repository, with what is new; one that a killed run left is taken up.
+
+    Raises
+    ------
+    AisleError
+        If the pipeline reads what lies elsewhere by a relative path, which would lead from the clone to
+        another place.
+    """
+    outside = [dep for stage in dvc_file.read(root).values() for dep in stage.deps if dep.startswith("..")]
+    if outside:
+        raise AisleError(
+            f"what the pipeline reads must lie in the repository, or be named from the root of the disk; "
+            f"{some(sorted({*outside}))} does not"
+        )
     target = root / FOLDER / key
     if not (target / ".git" / "HEAD").is_file():
         git(root, "clone", "--quiet", "--no-checkout", str(root.resolve()), str(target))
@@ -139,9 +152,11 @@ def clone(root: Path, key: str, changed: list[str]) -> Path:
 
 def reproduce(root: Path, target: Path) -> None:
     """Run the pipeline in the clone: alias and packages of the repository stay as they are."""
+    tool = Path("tools", "repro.py")
+    command = [str(tool)] if (target / tool).is_file() else ["-m", "dvc", "repro"]
     call(
         target,
-        [sys.executable, "-m", "dvc", "repro"],
+        [sys.executable, *command],
         AISLE_CACHE=str(item_cache.folder(root.resolve()) or "off"),
         AISLE_WEIGHTS=str((root / download.store()).resolve()),
         MLFLOW_TRACKING_URI="sqlite:///mlflow.db",
