@@ -5,7 +5,7 @@ READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint study report notebook cards weights times bench merge-lock labels sample lock cache-info cache-clear clean
+.PHONY: help repro test lint study report notebook cards weights times bench merge-lock labels retrain demo sample lock cache-info cache-clear clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
@@ -63,6 +63,12 @@ merge-lock: $(READY) ## in a merge: end the conflicts in dvc.lock, metrics/, dat
 
 labels: $(READY) ## write what people said in the service's review into data/labels.csv (DATABASE=url)
 	python -m aisle.service.labels $(if $(DATABASE),--database "$(DATABASE)")
+
+retrain: $(READY) ## a candidate that learns from new labels and products, judged by the gates (then tools/retrain.py --merge)
+	python tools/retrain.py
+
+demo: $(READY) ## the whole loop in some minutes: service, stream, drift, review, retraining, swap, experiments
+	python tools/demo.py
 
 sample: $(READY) ## make data/sample again (the same bytes)
 	python tools/make_sample_catalogue.py

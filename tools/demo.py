@@ -2,8 +2,8 @@
 
 The pipeline learns from a part of the sample's labels. The service answers the products of the stream, drift
 is found among them, and the running experiments are judged. A script, as people would, answers the questions
-of the review page; their labels come back into data/labels.csv; a candidate is retrained, judged by the gates,
-merged, and the service swaps it in, without a restart. The report shows it all.
+of the review page; their labels come back into data/labels.csv; a candidate is retrained, judged by the
+gates, merged, and the service swaps it in, without a restart. The report shows it all.
 
 Everything happens in .demo/ (--folder), made anew each time, on loopback.
 """
