@@ -2,8 +2,8 @@
 
     python tools/bench_baseline.py /path/to/flipkart20k
 
-Each commit's own pipeline makes texts and folds of the catalogue (categories: first segments of the path), in a
-clone with an empty DVC cache; then its stage of the baseline is run alone, by turns, and timed as a whole
+Each commit's own pipeline makes texts and folds of the catalogue (categories: first segments of the path), in
+a clone with an empty DVC cache; then its stage of the baseline is run alone, by turns, and timed as a whole
 process with all that it starts. `ratio` is the new one's seconds over the old one's, `cpu_ratio` that of the
 processors' seconds, which another program on the machine changes less. The half-width of the accuracy's 95 %
 interval, by one bootstrap of near-duplicate groups for both, says what the time bought.
@@ -107,8 +107,8 @@ class Side:
         (path,) = self.workspace.glob(f"predictions/**/{self.model}.parquet")
         table = pd.read_parquet(path)
         table = table[(table["protocol"] == "cv") & (table["inner_fold"] == -1)]
-        names = [column for column in table if column.startswith("p_")]
-        predicted = table[names].idxmax(axis=1).str.removeprefix("p_")
+        names = [str(column) for column in table if str(column).startswith("p_")]
+        predicted = table[names].idxmax(axis=1).map(lambda name: str(name).removeprefix("p_"))
         right = (predicted == table["category"].astype(str)).groupby(table["product_id"].astype(str)).mean()
         groups = pd.read_parquet(self.workspace / "data/folds.parquet").set_index("product_id")["group"]
         low, high = interval(right.to_numpy(float), groups.loc[right.index].to_numpy())
