@@ -163,12 +163,12 @@ def decide(
         ]
         connection.execute(INSERT[engine.dialect.name](Judgement).on_conflict_do_nothing(), said)
         if category is not None:
-            _end(connection, [row.id for row in decided], who, category)
+            end(connection, [row.id for row in decided], who, category)
         return True
 
 
-def _end(connection: Connection, reviews: list[str], who: str, category: str) -> None:
-    """End the reviews of which as many people as were wanted have said something."""
+def end(connection: Connection, reviews: list[str], who: str, category: str) -> None:
+    """End those reviews of which as many people as were wanted have said something."""
     for review in reviews:
         said = select(func.count()).where(Judgement.review_id == review, Judgement.category.is_not(None))
         n = int(connection.execute(said).scalar() or 0)

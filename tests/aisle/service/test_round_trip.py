@@ -27,9 +27,20 @@ from aisle.service.store.tables import Review
 from tests.aisle.service.conftest import IMAGES
 
 KNOWN = {
-    "Clocks": "dial quartz alarm pendulum chime hour minute winder mantel cuckoo".split(),
-    "Lamps": "bulb shade glow lumen dimmer socket halogen torchere sconce beam".split(),
-    "Mugs": "coffee tea handle saucer ceramic espresso cocoa sip brew porcelain".split(),
+    "Clocks": [
+        "dial",
+        "quartz",
+        "alarm",
+        "pendulum",
+        "chime",
+        "hour",
+        "minute",
+        "winder",
+        "mantel",
+        "cuckoo",
+    ],
+    "Lamps": ["bulb", "shade", "glow", "lumen", "dimmer", "socket", "halogen", "torchere", "sconce", "beam"],
+    "Mugs": ["coffee", "tea", "handle", "saucer", "ceramic", "espresso", "cocoa", "sip", "brew", "porcelain"],
 }
 UNLABELLED, UNSEEN = 90, 150
 
@@ -51,8 +62,8 @@ def products(n, seed):
 def build(folder, judgements):
     """Ingest the catalogue with labels, learn, and write the package; return how many were learned."""
     params = CatalogueParams(
-        name="shop", table=str(folder / "shop.csv"), images=str(folder), columns={"id": "id", "title": "title"},
-        category={"column": "category"},
+        name="shop", table=str(folder / "shop.csv"), images=str(folder),
+        columns={"id": "id", "title": "title"}, category={"column": "category"},
     )  # fmt: skip
     table = ingest(
         params, IngestParams(max_refused_share=0.1, min_category_size=5), None, judgements
