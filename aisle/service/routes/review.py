@@ -78,7 +78,7 @@ async def review(request: Request) -> Response:
 def _page(state: State, session: Session, told: str) -> str:
     who, chosen = session.key.name, state.settings.review
     if (found := assigning.lease(state.engine, who, chosen.lease)) is None:
-        filling.fill(state.engine, chosen, np.random.default_rng())
+        filling.fill(state.engine, chosen, np.random.default_rng(), who)
         found = assigning.lease(state.engine, who, chosen.lease)
     return page.question(found, state.serving.current, session, progress(state.engine, who), told)
 

@@ -138,6 +138,17 @@ def test_what_is_skipped_goes_to_another_and_what_was_said_can_be_taken_back(eng
     assert not assigning.undo(engine, "bob", 60)
 
 
+def test_who_has_skipped_all_that_waits_gets_more_of_the_pool(engine):
+    settings = replace(ONE, batch=3)
+    filled(engine, DISTINCT[:9], settings)
+    for _ in range(3):
+        assert assigning.decide(engine, "ann", assigning.lease(engine, "ann", 60).product.review_id, None)
+    assert filling.fill(engine, settings, np.random.default_rng(0), "bob") == 0  # he has three
+    assert filling.fill(engine, settings, np.random.default_rng(0), "ann") == 3
+    assert filling.fill(engine, settings, np.random.default_rng(0), "ann") == 0
+    assert assigning.lease(engine, "ann", 60) is not None
+
+
 def test_near_duplicates_are_decided_together_but_for_those_left_out(engine):
     titles = [
         "blue mug with a handle, 300 ml",
