@@ -14,18 +14,25 @@ import numpy as np
 WORD = re.compile(r"\w+")
 
 
-def coefficients(classifier: Any) -> np.ndarray | None:
-    """Return the coefficients (categories, terms) of a fitted linear classifier, None of any other.
+def machines(classifier: Any) -> list[Any]:
+    """Return the linear machines of a fitted classifier, none of one that is not linear.
 
-    A machine with Platt's sigmoids (`aisle.models.platt`) has those of its machine: its sigmoids grow with
-    the decisions.
+    One for all categories, or one for each against the rest. A machine with Platt's sigmoids
+    (`aisle.models.platt`) is that machine: its sigmoids grow with the decisions.
     """
     if (calibrated := getattr(classifier, "calibrated_", None)) is not None:
         classifier = calibrated.calibrated_classifiers_[0].estimator
-    found = getattr(classifier, "coef_", None)
-    if found is None:
-        return None
-    values = np.asarray(found)
+    found = getattr(classifier, "estimators_", None)
+    found = [classifier] if found is None else [*found]
+    return found if all(hasattr(each, "coef_") for each in found) else []
+
+
+def coefficients(classifier: Any, columns: np.ndarray) -> np.ndarray:
+    """Return the coefficients (categories, columns) of some terms of a linear classifier.
+
+    Only these are put together: of hundreds of categories all would be hundreds of megabytes.
+    """
+    values = np.vstack([np.asarray(each.coef_)[:, columns] for each in machines(classifier)])
     return np.vstack([-values[0], values[0]]) / 2 if len(values) == 1 else values
 
 
@@ -50,11 +57,12 @@ def terms(pipeline: Any, text: str, category: str) -> dict[str, float] | None:
     steps = [step for _, step in getattr(pipeline, "steps", [])]
     if len(steps) != 2 or getattr(steps[0], "analyzer", None) != "word":
         return None
-    weights, known = coefficients(steps[1]), [str(name) for name in pipeline.classes_]
-    if weights is None or category not in known:
+    known = [str(name) for name in pipeline.classes_]
+    if not machines(steps[1]) or category not in known:
         return None
     row = steps[0].transform([text]).tocsr()
-    own = weights[known.index(category), row.indices] - weights[:, row.indices].mean(axis=0)
+    weights = coefficients(steps[1], row.indices)
+    own = weights[known.index(category)] - weights.mean(axis=0)
     names = steps[0].get_feature_names_out()[row.indices]
     return {str(name): float(value) for name, value in zip(names, own * row.data, strict=True)}
 

@@ -57,17 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--batch", type=_number(1), default=limits.batch, metavar="N", help="predicted together (%(default)s)"
     )
-    review = own.review
-    add("--review-pool", type=_number(0), default=review.pool, metavar="N",
-        help="products kept for the review (%(default)s); 0: no review, nothing is kept")  # fmt: skip
-    add("--review-strategy", default=review.strategy, metavar="NAME",
-        help="which are asked about first: a file of aisle/service/queue/ (%(default)s)")  # fmt: skip
-    add("--review-share", type=_share, default=review.share, metavar="SHARE",
-        help="of the pool that chance chooses (%(default)s)")  # fmt: skip
-    add("--review-others", type=_share, default=review.others, metavar="SHARE",
-        help="of the products nobody must look at, kept too (%(default)s)")  # fmt: skip
-    add("--review-days", type=float, default=review.days, metavar="DAYS",
-        help="that text and picture are kept (%(default)s)")  # fmt: skip
+    _add_review(result, own.review)
     add("--seconds", type=float, default=limits.seconds, help="until a request is answered (%(default)s)")
     add(
         "--body",
@@ -86,6 +76,20 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def _add_review(parser: argparse.ArgumentParser, review: Review) -> None:
+    add = parser.add_argument
+    add("--review-pool", type=_number(0), default=review.pool, metavar="N",
+        help="products kept for the review (%(default)s); 0: no review, nothing is kept")  # fmt: skip
+    add("--review-strategy", default=review.strategy, metavar="NAME",
+        help="which are asked about first: a file of aisle/service/queue/ (%(default)s)")  # fmt: skip
+    add("--review-share", type=_share, default=review.share, metavar="SHARE",
+        help="of the pool that chance chooses (%(default)s)")  # fmt: skip
+    add("--review-others", type=_share, default=review.others, metavar="SHARE",
+        help="of the products nobody must look at, kept too (%(default)s)")  # fmt: skip
+    add("--review-days", type=float, default=review.days, metavar="DAYS",
+        help="that text and picture are kept (%(default)s)")  # fmt: skip
+
+
 def _number(least: int) -> Callable[[str], int]:
     def whole(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -100,8 +104,8 @@ def _share(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, not {text!r}")
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text!r}")
     return value
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aisle.catalogue import text_forms
+from aisle.catalogue import text_forms, tokeniser
 from aisle.deployment.packaging import RAW
 from aisle.deployment.predictor import RawProducts
 from aisle.explanation import linear_terms
 from aisle.explanation.modality_shap import log_odds
+from aisle.pipeline.params import check
 from aisle.representations.recipes import TextRecipe
 from aisle.service.answering import Answer, NoFiles, Product, ServedModel
 
@@ -57,7 +58,7 @@ class WordModel:
             isinstance(saved.recipe, TextRecipe)
             and len(steps) == 2
             and getattr(steps[0], "analyzer", None) == "word"
-            and linear_terms.coefficients(steps[1]) is not None
+            and bool(linear_terms.machines(steps[1]))
         )
 
     @property
@@ -79,13 +80,14 @@ class WordModel:
         """Return the parts of a text as it is written, each with what it adds."""
         if self.name is None or not values:
             return [(text, 0.0)]
-        form = self._recipe.form
+        form, rules = self._recipe.form, self._model._rules
+        if form not in tokeniser.FORMS or rules is None:
+            return list(linear_terms.marked(text[:LONGEST], values, text_forms.clean))
+        params = check(self._model.package.text, text_forms.TextParams, "the package's text")
 
         @lru_cache(maxsize=4096)
         def formed(word: str) -> str:
-            if form == "clean":
-                return text_forms.clean(word)
-            return self._raw([{"title": word}]).texts(["title"], form)[0]
+            return tokeniser.apply(word, form, params, rules)
 
         return list(linear_terms.marked(text[:LONGEST], values, formed))
 
@@ -94,12 +96,6 @@ class WordModel:
         return RawProducts(
             pd.DataFrame(kept, dtype=object), self._model.package, self._model._rules, NoFiles()
         )
-
-
-@lru_cache(maxsize=4)
-def word_model(model: ServedModel) -> WordModel:
-    """Return the model of words of a package, made once of each that is served."""
-    return WordModel(model)
 
 
 def coalitions(product: Product) -> list[Product]:
@@ -122,7 +118,7 @@ def explained(
     parts
         What it says of the product's `coalitions`; None where it reads one modality alone.
     """
-    words = word_model(model)
+    words = WordModel(model)
     values = words.values(product, answer["category"])
     order = sorted(values, key=lambda word: (-abs(values[word]), word))[:WORDS]
     found: dict[str, Any] = {

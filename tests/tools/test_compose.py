@@ -3,21 +3,36 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
+from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
+
+from tests.aisle.service.conftest import pristine, two_packages  # noqa: F401
 
 REPO = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-PORTS = {"report": ("REPORT_PORT", 8080), "mlflow": ("MLFLOW_PORT", 5006), "jupyter": ("JUPYTER_PORT", 8886)}
+PORTS = {
+    "report": ("REPORT_PORT", 8080),
+    "mlflow": ("MLFLOW_PORT", 5006),
+    "jupyter": ("JUPYTER_PORT", 8886),
+    "service": ("SERVICE_PORT", 8000),
+}
+INSIDE = {"database"}
+"""Services that nobody outside reaches."""
 SECONDS = 120
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
@@ -59,13 +74,18 @@ def test_schema_and_linter(command, file, tmp_path):
 
 
 def test_ports_of_the_issue_are_open_to_this_machine_alone():
-    found = {name: each["ports"] for name, each in services().items()}
+    found = {name: each["ports"] for name, each in services().items() if name not in INSIDE}
+    assert not any("ports" in services()[name] for name in INSIDE)
     assert found == {name: [f"127.0.0.1:{port}:{port}"] for name, (_, port) in PORTS.items()}
 
 
 def test_no_service_is_root_and_each_is_confined(tmp_path):
-    for each in services().values():
-        assert each["user"] == "1000:1000" and each["read_only"] and each["cap_drop"] == ["ALL"]
+    for name, each in services().items():
+        assert (
+            each["user"] == ("999:999" if name in INSIDE else "1000:1000")
+            and each["read_only"]
+            and each["cap_drop"] == ["ALL"]
+        )
         assert each["security_opt"] == ["no-new-privileges:true"]
     report, mlflow, jupyter = (services()[name]["volumes"] for name in ("report", "mlflow", "jupyter"))
     assert report == ["./reports:/aisle/reports:ro"]
@@ -82,6 +102,9 @@ def test_targets_are_stages_of_the_dockerfile_that_end_as_no_root():
     text = (REPO / "docker/Dockerfile").read_text(encoding="utf-8")
     stages = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL))
     for name, each in services().items():
+        if name in INSIDE:
+            assert re.fullmatch(r"postgres:\d+-bookworm", each["image"])
+            continue
         assert each["build"] == {"context": ".", "dockerfile": "docker/Dockerfile", "target": name}
         assert re.findall(r"^USER (.*)$", stages[name], re.MULTILINE) == ["1000:1000"]
     assert re.search(r"^FROM python:3\.11\.\d+-slim-\w+ AS base$", text, re.MULTILINE)
@@ -93,7 +116,7 @@ def test_targets_are_stages_of_the_dockerfile_that_end_as_no_root():
 def test_what_the_commands_run_is_pinned():
     """The images are made of requirements.txt: the programs are in it."""
     pins = (REPO / "requirements.txt").read_text(encoding="utf-8")
-    for package in ("mlflow", "jupyterlab"):
+    for package in ("mlflow", "jupyterlab", "fastapi", "uvicorn"):
         assert re.search(rf"^{package}==\S+$", pins, re.MULTILINE), package
 
 
@@ -113,7 +136,7 @@ def start(tmp_path):
         (tmp_path / "home/jupyter_config.json").write_text('{"ServerApp": {"allow_root": true}}')
     (tmp_path / "reports/index.html").write_text("<title>the report</title>")
 
-    def begin(name):
+    def begin(name, **given):
         port = free_port()
         each = services(**{PORTS[name][0]: str(port)})[name]
         home = tmp_path / "home"
@@ -122,7 +145,7 @@ def start(tmp_path):
             "JUPYTER_CONFIG_DIR": str(home),
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         }
-        environment |= each.get("environment", {})
+        environment |= each.get("environment", {}) | given
         log = (tmp_path / "log").open("w")
         process = subprocess.Popen(
             each["command"], cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -192,3 +215,64 @@ def test_jupyter(start):
     token = re.search(r"token=(\w+)", (root / "log").read_text())
     assert token
     assert '"notebooks"' in get(f"{address}/api/contents?token={token[1]}")
+
+
+def test_the_service_starts_by_hand_and_its_store_is_reached_by_it_alone():
+    content = YAML(typ="safe").load(REPO / "compose.yaml")
+    found = services()
+    assert all(found[name]["profiles"] == ["service"] for name in ("service", "database"))
+    assert not any("profiles" in found[name] for name in ("report", "mlflow", "jupyter"))
+    assert content["networks"] == {"store": {"internal": True}}
+    assert [name for name, each in found.items() if "store" in each.get("networks", [])] == [
+        "service",
+        "database",
+    ]
+    assert found["service"]["volumes"] == ["./packages:/aisle/packages:ro"]
+    url = services(POSTGRES_PASSWORD="s")["service"]["environment"]["AISLE_DATABASE_URL"]
+    assert url == "postgresql://aisle:s@database/aisle"
+    assert services(POSTGRES_PASSWORD="s")["database"]["environment"]["POSTGRES_PASSWORD"] == "s"
+
+
+def test_what_the_image_of_the_service_is_made_of_is_small():
+    """Less than 1.2 GB: the installed libraries by their files, and the base, taken to have 0.15 GB."""
+    groups = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    todo = [
+        Requirement(text) for text in [*groups["dependencies"], *groups["optional-dependencies"]["serve"]]
+    ]
+    sizes = {}
+    while todo:
+        wanted = todo.pop()
+        name = canonicalize_name(wanted.name)
+        if name in sizes or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+            continue
+        found = metadata.distribution(name)
+        files = [Path(file.locate()) for file in found.files or [] if "__pycache__" not in file.parts]
+        sizes[name] = sum(file.stat().st_size for file in files if file.is_file())
+        todo += [Requirement(text) for text in found.requires or []]
+    assert not {"torch", "tensorflow", "dvc", "mlflow"} & {*sizes}
+    assert 0.5e9 < sum(sizes.values()) < 1.05e9, sorted(sizes, key=sizes.get)[-5:]
+
+
+def test_service(start, pristine, tmp_path, monkeypatch):  # noqa: F811
+    """It wants keys; with them it answers. Its database is a file: PostgreSQL is tested with the store."""
+    shutil.copytree(pristine, tmp_path / "packages/champion")
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    own = services()["service"]
+    bare = os.environ | {"AISLE_API_KEYS": "", "AISLE_DATABASE_URL": f"sqlite:///{tmp_path}/a.db"}
+    bare["PATH"] = f"{BIN}{os.pathsep}{bare['PATH']}"
+    done = subprocess.run(own["command"], cwd=tmp_path, env=bare, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "a service on 0.0.0.0 must have API keys" in done.stderr
+    given = {
+        "AISLE_API_KEYS": f"shop:{sha256(b'aisle_x').hexdigest()}",
+        "AISLE_DATABASE_URL": f"sqlite:///{tmp_path}/s.db",
+    }
+    address, _ = start("service", **given)
+    asked = Request(
+        f"{address}/v1/classify",
+        data=b'{"title": "quartz dial"}',
+        headers={"Content-Type": "application/json", "X-API-Key": "aisle_x"},
+    )
+    assert "predictions" in get(asked) and "Aisle" in get(f"{address}/docs")
+    with pytest.raises(urllib.error.HTTPError) as error:
+        get(f"{address}/v1/models")
+    assert error.value.code == 401

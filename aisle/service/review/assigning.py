@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, Select, delete, func, select, update
 
 from aisle.service.review.keeping import DONE, OPEN
 from aisle.service.store.tables import Assignment, Judgement, Review, ReviewItem, now
@@ -32,6 +32,23 @@ class Question:
     others: list[Any]
 
 
+def free(who: str | None) -> Select[str]:
+    """Return the query of the questions that a person may be asked, the first to be asked first.
+
+    Those that they have said nothing of, and that nobody else has before them; all that wait if None.
+    """
+    query = (
+        select(Review.id)
+        .where(Review.state == OPEN, Review.leader.is_(None))
+        .order_by(Review.place, Review.id)
+    )
+    if who is None:
+        return query
+    judged = select(Judgement.review_id).where(Judgement.who == who)
+    taken = select(Assignment.review_id).where(Assignment.until > now(), Assignment.who != who)
+    return query.where(Review.id.not_in(judged), Review.id.not_in(taken))
+
+
 def lease(engine: Engine, who: str, seconds: float) -> Question | None:
     """Return the question that a person has, or give them the next one; None where there is none.
 
@@ -47,17 +64,8 @@ def lease(engine: Engine, who: str, seconds: float) -> Question | None:
     with engine.connect() as connection:
         mine = select(Assignment.review_id).where(Assignment.who == who)
         held = list(connection.execute(mine).scalars())
-        judged = select(Judgement.review_id).where(Judgement.who == who)
-        taken = select(Assignment.review_id).where(Assignment.until > now(), Assignment.who != who)
-        query = (
-            select(Review.id)
-            .where(Review.state == OPEN, Review.leader.is_(None))
-            .where(Review.id.not_in(judged), Review.id.not_in(taken))
-            .order_by(Review.place, Review.id)
-            .limit(TRIED)
-        )
-        free = list(connection.execute(query).scalars())
-    for review in [*held, *free]:
+        waiting = list(connection.execute(free(who).limit(TRIED)).scalars())
+    for review in [*held, *waiting]:
         with engine.begin() as connection:
             if _take(connection, review, who, seconds) and (found := _question(connection, review)):
                 return found
@@ -163,12 +171,12 @@ def decide(
         ]
         connection.execute(INSERT[engine.dialect.name](Judgement).on_conflict_do_nothing(), said)
         if category is not None:
-            _end(connection, [row.id for row in decided], who, category)
+            end(connection, [row.id for row in decided], who, category)
         return True
 
 
-def _end(connection: Connection, reviews: list[str], who: str, category: str) -> None:
-    """End the reviews of which as many people as were wanted have said something."""
+def end(connection: Connection, reviews: list[str], who: str, category: str) -> None:
+    """End those reviews of which as many people as were wanted have said something."""
     for review in reviews:
         said = select(func.count()).where(Judgement.review_id == review, Judgement.category.is_not(None))
         n = int(connection.execute(said).scalar() or 0)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 
 from aisle.service.queue import registry
 from aisle.service.queue.registry import NEAR, Candidates
+from aisle.service.review.assigning import free
 from aisle.service.review.keeping import CANDIDATE, OPEN
 from aisle.service.settings import Review as ReviewSettings
 from aisle.service.store.database import exclusive
@@ -96,14 +97,24 @@ def plan(
     return found
 
 
-def fill(engine: Engine, settings: ReviewSettings, rng: np.random.Generator) -> int:
-    """Put products into the queue, where few wait; return how many questions that are.
+def fill(engine: Engine, settings: ReviewSettings, rng: np.random.Generator, who: str | None = None) -> int:
+    """Put products into the queue, where nothing waits for a person; return how many questions that are.
 
     Services of one store do so one after the other.
+
+    Parameters
+    ----------
+    engine
+        Of the store.
+    settings
+        How many, and which.
+    rng
+        Of chance.
+    who
+        The person: what they have judged or skipped, and what others have before them, waits for others.
     """
     with exclusive(engine, _LOCK) as connection:
-        waits = select(func.count()).where(Review.state == OPEN, Review.leader.is_(None))
-        if int(connection.execute(waits).scalar() or 0) >= settings.batch:
+        if connection.execute(free(who).limit(1)).scalar() is not None:
             return 0
         query = (
             select(Review, ReviewItem)

@@ -84,14 +84,14 @@ def question(
             "top": [(name, product.probabilities[name]) for name in order[:3]],
             "categories": sorted({*model.package.categories, *order}),
             "texts": shown,
-            "words_of": explaining.word_model(model).title if any_marked else None,
+            "words_of": explaining.WordModel(model).title if any_marked else None,
         }
     return _environment().get_template("question.html.j2").render(**facts)
 
 
 def texts(product: Any, model: ServedModel) -> dict[str, list[Part]]:
     """Return the product's texts in parts, those marked that moved the model towards its category or away."""
-    words = explaining.word_model(model)
+    words = explaining.WordModel(model)
     given = {name: getattr(product, name) for name in ("title", "description", "specifications")}
     values = words.values(given, product.predicted) if any(given.values()) else {}
     largest = max(map(abs, values.values()), default=0.0)

@@ -1,6 +1,7 @@
 """The review page: GET and POST /review, its picture, its script and its style."""
 
 import asyncio
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -26,6 +27,9 @@ FIELDS = 300
 """Of a form, at most: a question has some, and one for each near-duplicate."""
 WHY = 500
 """Characters."""
+_ID = re.compile(r"[0-9a-f]{32}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""No database takes a null character, and no person writes the others."""
 _TOLD = {
     "late": "Somebody else has that product by now, so your answer was not kept.",
     "undone": "Your last answer is taken back.",
@@ -74,7 +78,7 @@ async def review(request: Request) -> Response:
 def _page(state: State, session: Session, told: str) -> str:
     who, chosen = session.key.name, state.settings.review
     if (found := assigning.lease(state.engine, who, chosen.lease)) is None:
-        filling.fill(state.engine, chosen, np.random.default_rng())
+        filling.fill(state.engine, chosen, np.random.default_rng(), who)
         found = assigning.lease(state.engine, who, chosen.lease)
     return page.question(found, state.serving.current, session, progress(state.engine, who), told)
 
@@ -91,7 +95,7 @@ async def picture(request: Request, review_id: str) -> Response:
             query = select(ReviewItem.picture).where(ReviewItem.review_id == review_id)
             return connection.execute(query).scalar()
 
-    if not (data := await _stored(state, read)):
+    if not _ID.fullmatch(review_id) or not (data := await _stored(state, read)):
         raise RefusalError(404, "there is no such picture (any more)")
     return Response(data, media_type="image/jpeg", headers=page.HEADERS)
 
@@ -130,12 +134,13 @@ async def act(request: Request) -> Response:
 
 
 async def _decided(state: State, who: str, form: dict[str, list[str]], skip: bool) -> Response:
-    own = form.get("review", [""])[0]
+    if not _ID.fullmatch(own := form.get("review", [""])[0]):
+        raise RefusalError(422, "the form must name the product that it is about; load /review again")
     category = None if skip else form.get("category", [""])[0]
     known = state.serving.current.package.categories
     if category is not None and category not in known:
         raise RefusalError(422, f"the category must be one of the model's {len(known)}: {some(known, 20)}")
-    why = " ".join(form.get("why", [""])[0].split())[:WHY]
+    why = " ".join(_CONTROL.sub(" ", form.get("why", [""])[0]).split())[:WHY]
     arguments = (state.engine, who, own, category, page.together(form), why)
     kept = await _stored(state, assigning.decide, *arguments)
     state.metrics.judged.labels("skipped" if skip else "decided").inc(int(kept))

@@ -146,6 +146,7 @@ def test_nothing_of_a_framework_or_of_the_pipeline_is_imported(folder):
         (["--keys", "nothing"], {}, "must be a text file of keys"),
         ([], {"AISLE_API_KEYS": "a:b"}, "NAME:SHA256"),
         ([], {"AISLE_DATABASE_URL": "nonsense"}, "must be a URL"),
+        (["--review-strategy", "x"], {}, "a queue strategy must be one of diverse, random_share, uncertain"),
     ],
 )
 def test_a_wrong_start_is_one_line(folder, monkeypatch, capsys, flags, environment, word):

@@ -138,6 +138,17 @@ def test_what_is_skipped_goes_to_another_and_what_was_said_can_be_taken_back(eng
     assert not assigning.undo(engine, "bob", 60)
 
 
+def test_who_has_skipped_all_that_waits_gets_more_of_the_pool(engine):
+    settings = replace(ONE, batch=3)
+    filled(engine, DISTINCT[:9], settings)
+    for _ in range(3):
+        assert assigning.decide(engine, "ann", assigning.lease(engine, "ann", 60).product.review_id, None)
+    assert filling.fill(engine, settings, np.random.default_rng(0), "bob") == 0  # he has three
+    assert filling.fill(engine, settings, np.random.default_rng(0), "ann") == 3
+    assert filling.fill(engine, settings, np.random.default_rng(0), "ann") == 0
+    assert assigning.lease(engine, "ann", 60) is not None
+
+
 def test_near_duplicates_are_decided_together_but_for_those_left_out(engine):
     titles = [
         "blue mug with a handle, 300 ml",
@@ -420,3 +431,44 @@ def test_a_whole_turn_from_an_answer_to_a_decision(settings, serve, make_picture
     (found,) = said(engine)
     assert (found.product_id, found.category, found.who) == ("a", MUGS, "local")
     assert progress(engine, "local").sampled == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"&".join(b"a%d=1" % i for i in range(400)), 400),
+        ("category=ü".encode(), 400),
+        (b"%ff%fe=%00", 400),
+        (b"action=decide&token=%F0%9F%8D%B5", 403),
+        (b"x" * 33 * 2**20, 413),
+        (b"action=sign_in&key=" + b"%00" * 1000, 401),
+    ],
+)
+def test_a_hostile_form_is_refused_in_words(page, body, status):
+    client, engine = page
+    filled(engine, DISTINCT[:1])
+    sign_in(client)
+    found = client.post(
+        "/review", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    assert found.status_code == status and "Traceback" not in found.text and not said(engine)
+    assert client.get("/review").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["0" * 32, "..%2f..%2fkeys.txt", "%00", "x" * 5000])
+def test_a_picture_of_no_product_is_none(page, name):
+    client, _ = page
+    sign_in(client)
+    assert client.get(f"/review/picture/{name}").status_code == 404
+
+
+def test_a_null_character_is_no_matter_for_any_database(url, settings, serve):
+    """PostgreSQL takes none in a text."""
+    client = serve(replace(settings, database=url, review=ONE))
+    engine = client.app.state.service.engine
+    filled(engine, DISTINCT[:1])
+    form = fields(client.get("/review").text)
+    refused = client.post("/review", data=form | {"category": MUGS, "review": "\0" * 32})
+    assert refused.status_code == 422 and client.get("/review/picture/%00").status_code == 404
+    assert client.post("/review", data=form | {"category": MUGS, "why": "a\0b\r\nc"}).status_code == 200
+    assert [each.why for each in said(engine)] == ["a b c"]

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from aisle.pipeline.errors import AisleError
 from aisle.service import export
@@ -63,6 +64,26 @@ def test_migrations_make_the_tables_that_the_code_has(url):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_a_store_of_before_the_review_is_brought_up_to_date(url):
+    """Its rows stay, with what the new columns mean of them."""
+    engine = database.connect(url)
+    with engine.begin() as connection:
+        command.upgrade(database.config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO reviews (id, at, prediction_id, strategy, weight, state) "
+                "VALUES ('1', '2026-05-01 10:00:00', '2', 'random', 4, 'open')"
+            )
+        )
+    engine.dispose()
+    engine = database.open_store(url)
+    with engine.connect() as connection:
+        (row,) = connection.execute(select(Review)).mappings().all()
+    assert (row["weight"], row["admitted"], row["drawn"], row["wanted"]) == (4.0, 1.0, False, 1)
+    assert row["place"] is None and row["leader"] is None
     engine.dispose()
 
 
