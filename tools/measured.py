@@ -12,6 +12,8 @@ from typing import Any
 
 EVERY = 0.1
 """Seconds between looks at the memory."""
+SELDOM = 0.4
+"""The same of a command, which takes minutes: a look costs some milliseconds for each of its processes."""
 
 
 @dataclass
@@ -63,7 +65,7 @@ def measured(function: Callable[..., Any], *arguments: Any, **options: Any) -> M
 
 
 def measured_command(command: str, cwd: str | Path, environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a command line of the shell; its `result` is None.
+    """Run a command line of the shell; its `result` is None, its memory is looked at each `SELDOM` seconds.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def measured_command(command: str, cwd: str | Path, environment: Mapping[str, st
     peak, ended = 0, 0
     while not ended:
         peak = max(peak, sum(map(_bytes, _tree(process.pid))))
-        time.sleep(EVERY)
+        time.sleep(SELDOM)
         ended, status, usage = os.wait4(process.pid, os.WNOHANG)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -1,6 +1,6 @@
 """Intervals: near-duplicate groups drawn with replacement, the same resamples for every score."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -9,12 +9,34 @@ from scipy.sparse import csr_array, issparse
 
 from aisle.evaluation.metrics import EvaluationParams
 
+CELLS = 1 << 23
+"""Resamples x groups that are in memory in double precision at a time."""
+
 
 @lru_cache(maxsize=2)
 def draws(n: int, n_bootstrap: int, seed: int) -> np.ndarray:
-    """Return how often each of n groups is in each bootstrap resample, float (n_bootstrap, n)."""
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), n_bootstrap)
-    return drawn.astype(float)
+    """Return how often each of n groups is in each bootstrap resample, uint8 (n_bootstrap, n).
+
+    A byte each, for there are 2,000 resamples of maybe a million groups; that a group is drawn 256 times has
+    a probability below 1e-500.
+    """
+    drawn, chance = np.empty((n_bootstrap, n), np.uint8), np.full(n, 1 / n)
+    rng = np.random.default_rng(seed)
+    for part in _blocks(n, n_bootstrap):
+        drawn[part] = rng.multinomial(n, chance, part.stop - part.start)
+    return drawn
+
+
+def _blocks(n: int, n_bootstrap: int) -> Iterator[slice]:
+    rows = max(CELLS // n, 1)
+    return (slice(start, min(start + rows, n_bootstrap)) for start in range(0, n_bootstrap, rows))
+
+
+def _summed(values: Any, params: EvaluationParams) -> np.ndarray:
+    """Return the sums over each resample of what each of n groups has, (n, s), sparse or not."""
+    n = values.shape[0]
+    drawn = draws(n, params.n_bootstrap, params.seed)
+    return np.concatenate([drawn[part].astype(float) @ values for part in _blocks(n, len(drawn))])
 
 
 def resampled(counts: csr_array, params: EvaluationParams) -> np.ndarray:
@@ -22,8 +44,7 @@ def resampled(counts: csr_array, params: EvaluationParams) -> np.ndarray:
 
     The draws are one multinomial and one matrix product, so that every score comes from the same resamples.
     """
-    drawn = draws(counts.shape[0], params.n_bootstrap, params.seed) @ counts
-    return drawn.reshape(-1, 3, counts.shape[1] // 3)
+    return _summed(counts, params).reshape(-1, 3, counts.shape[1] // 3)
 
 
 def resampled_sums(values: Any, group: np.ndarray, params: EvaluationParams) -> np.ndarray:
@@ -33,9 +54,9 @@ def resampled_sums(values: Any, group: np.ndarray, params: EvaluationParams) -> 
 
     The resamples are those of `resampled`, where the groups are the same.
     """
-    names, numbers = np.unique(group, return_inverse=True)
+    numbers = np.unique(group, return_inverse=True)[1]
     by_group = csr_array((np.ones(len(group)), (numbers, np.arange(len(group))))) @ values
-    return np.asarray(draws(len(names), params.n_bootstrap, params.seed) @ by_group)
+    return _summed(by_group, params)
 
 
 def interval(values: np.ndarray, confidence: float) -> np.ndarray:

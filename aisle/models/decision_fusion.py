@@ -205,23 +205,24 @@ def fuse(members: Sequence[pd.DataFrame], method: Method, options: dict[str, Any
     method, options
         See `METHODS`.
     """
-    each, available, y = stacked(members)
-    keys = members[0]
-    mixed = np.empty_like(each[:, 0])
+    keys, names = members[0], [PREFIX + name for name in categories(members[0])]
+    mixed, known = np.empty((len(keys), len(names))), np.empty(len(keys), bool)
     inner = keys["inner_fold"].to_numpy()
     for _, where in keys.groupby(["protocol", "repeat", "fold"]).indices.items():
         folds = inner[where]
+        # of one fold at a time: all rows of all members side by side would be most of the memory
+        each, available, y = stacked([table.iloc[where] for table in members])
+        known[where] = available.any(axis=1)
         for number in np.unique(folds):
-            target = where[folds == number]
-            learn = where[(folds != TEST) & (folds != number)]
-            if not len(learn):  # one inner fold, as of a hold-out with a single repeat: fitted on itself
-                learn = where[folds != TEST]
+            target = folds == number
+            learn = (folds != TEST) & ~target
+            if not learn.any():  # one inner fold, as of a hold-out with a single repeat: fitted on itself
+                learn = folds != TEST
             combination = create(method, options).fit(each[learn], available[learn], y[learn])
-            mixed[target] = combination.combine(each[target], available[target])
-    result = keys[[name for name in keys.columns if not name.startswith("weight_")]].copy()
-    result["available"] = np.asarray(available.any(axis=1))
-    result[[PREFIX + name for name in categories(keys)]] = mixed
-    return result
+            mixed[where[target]] = combination.combine(each[target], available[target])
+    rest = [name for name in keys.columns if not name.startswith(("weight_", PREFIX))]
+    result = keys[rest].assign(available=known)
+    return pd.concat([result, pd.DataFrame(mixed, columns=names, index=result.index)], axis=1)
 
 
 def run(

@@ -65,6 +65,6 @@ def table(folds: pd.DataFrame, available: np.ndarray, probabilities: np.ndarray)
         protocol="holdout", repeat=0, fold=0, inner_fold=inner, available=available
     )
     names = [PREFIX + name for name in shares.index]
-    made[names] = values
+    made = pd.concat([made, pd.DataFrame(values, columns=names, index=made.index)], axis=1)
     kept = made[parts.test | (inner != TEST)].sort_values(KEYS, ignore_index=True)
     return kept[[*KEYS, "category", "available", *names]]

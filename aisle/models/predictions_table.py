@@ -126,5 +126,4 @@ def mean_over_repeats(table: pd.DataFrame) -> pd.DataFrame:
     product = rows.groupby(tables.KEY)
     result = product[["category", "available"]].first().reset_index()
     mean = pd.DataFrame(logs).groupby(rows[tables.KEY].to_numpy()).mean().to_numpy()
-    result[names] = softmax(mean, axis=1)
-    return result
+    return pd.concat([result, pd.DataFrame(softmax(mean, axis=1), columns=names)], axis=1)

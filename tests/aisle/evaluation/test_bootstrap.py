@@ -62,3 +62,19 @@ def test_scores_of_sums_by_hand(kind):
 
 def test_a_ratio_of_nothing_is_0():
     np.testing.assert_array_equal(bootstrap.ratio(np.array([0, 1.0, 3]), np.array([0, 2, 0])), [0, 0.5, 0])
+
+
+def test_resamples_are_the_same_however_many_are_in_memory(monkeypatch):
+    params = metrics.EvaluationParams(
+        baseline="b", confidence=0.95, n_bootstrap=100, seed=3, target_error=0.01, n_bins=5
+    )
+    group = np.repeat(np.arange(40), 3)
+    values = np.random.default_rng(0).integers(0, 9, (120, 4)).astype(float)
+    whole = bootstrap.resampled_sums(values, group, params)
+    drawn = np.random.default_rng(3).multinomial(40, np.full(40, 1 / 40), 100)
+    by_group = values.reshape(40, 3, 4).sum(axis=1)
+    np.testing.assert_array_equal(whole, drawn @ by_group)
+    bootstrap.draws.cache_clear()
+    monkeypatch.setattr(bootstrap, "CELLS", 7 * 40)  # seven resamples at a time
+    np.testing.assert_array_equal(bootstrap.resampled_sums(values, group, params), whole)
+    bootstrap.draws.cache_clear()
