@@ -67,8 +67,8 @@ def send(alarms: Sequence[Alarm], addresses: Sequence[str], link: str, state: Pa
             notify_type=NotifyType.WARNING,
         ):
             raise AisleError(
-                f"alarms must reach all of {len(addresses)} addresses; {alarm.key} did not. {number} were sent; "
-                "the others are tried again the next time."
+                f"alarms must reach all of {len(addresses)} addresses; {alarm.key} did not. {number} were "
+                "sent; the others are tried again the next time."
             )
         sent = json.loads(state.read_text(encoding="utf-8")) if state.is_file() else []
         atomic.write_text(state, json.dumps(sorted({*sent, alarm.key}), indent=1) + "\n")

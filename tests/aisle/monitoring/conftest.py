@@ -1,4 +1,4 @@
-"""Products made by hand: three categories, text and picture around a centre each, near-duplicates in pairs."""
+"""Products made by hand: three categories, text and picture around centres, near-duplicates in pairs."""
 
 from collections.abc import Callable
 
@@ -20,8 +20,8 @@ def observed() -> Callable[..., Observed]:
         half = (n + 1) // 2
         label = np.repeat(rng.choice(3, half, p=shares), 2)[:n]
         group = np.repeat(np.arange(half), 2)[:n] + 10_000 * seed
-        centres = np.eye(DIMENSION)[:3] * 4
-        pair = np.repeat(rng.normal(size=(half, DIMENSION)), 2, axis=0)[:n]  # near-duplicates are alike
+        centres = np.eye(DIMENSION)[:3] * 1.6
+        pair = 0.7 * np.repeat(rng.normal(size=(half, DIMENSION)), 2, axis=0)[:n]  # near-duplicates are alike
         vectors = {
             name: (centres[label] + pair + 0.2 * rng.normal(size=(n, DIMENSION))).astype(np.float32)
             for name in ("text", "image")
@@ -30,10 +30,10 @@ def observed() -> Callable[..., Observed]:
         vectors["image"][:, 6] += image
         for each in vectors.values():
             each[:foreign] = rng.normal(size=(foreign, DIMENSION)) * 0.5
-            each[:foreign, 9] += 8
+            each[:foreign, :3] -= 6
         if swapped:
             vectors["image"] = vectors["image"][rng.permutation(n)]
-        score = vectors["text"][:, :3] / 2
+        score = vectors["text"][:, :3] * 1.6 / 0.53  # what Bayes' rule says of normal classes
         probabilities = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
         names = np.array(NAMES, object)
         return Observed(

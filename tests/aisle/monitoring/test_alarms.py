@@ -55,12 +55,12 @@ def served(answers=()):
     got, given = [], dict(answers)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802
+        def do_POST(self):
             got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             self.send_response(200 if self.path in given else 404)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
@@ -138,7 +138,7 @@ def test_each_alarm_has_its_runbook_and_the_dashboard_asks_for_what_there_is():
 
 
 def test_a_planted_alarm_arrives_at_a_webhook(installed, tmp_path):
-    """Gauges of a drifted week, scraped by Prometheus, through the repository's rules and route, to a webhook."""
+    """Gauges of a drifted week go through Prometheus, the repository's rules and route, to a webhook."""
     gauges = alarms.exposition(DETECTORS, BATCHES, KEPT)
     with served({"/monitoring/aisle.prom": gauges}) as (web, got):
         own, manager = port(), port()
@@ -200,7 +200,7 @@ def test_notify_sends_each_event_once_with_its_figure(tmp_path, monkeypatch, cap
 def test_an_alarm_that_cannot_be_sent_is_tried_again(tmp_path):
     state = tmp_path / "sent.json"
     found = alarms.of_batches(DETECTORS, 0.05)
-    with pytest.raises(AisleError, match="did not. 0 were sent; the others are tried again"):
+    with pytest.raises(AisleError, match=r"did not\. 0 were sent; the others are tried again"):
         notify.send(found, [f"json://127.0.0.1:{port()}"], "", state)
     assert notify.unsent(found, state) == found
     with pytest.raises(AisleError, match="number 2 is none") as error:

@@ -139,7 +139,7 @@ def shadowed(n, wins, losses, waiting=0):
         {
             "date": "2026-03-03",
             "product_id": f"p{i:04d}",
-            **dict(zip(("predicted", "challenger", "label"), said[kind])),
+            **dict(zip(("predicted", "challenger", "label"), said[kind], strict=True)),
         }
         for i, kind in enumerate(kinds)
     ]
