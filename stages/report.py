@@ -4,9 +4,10 @@ Inputs: data/listing.json, metrics/, the tables of data/, data/thumbnails.parque
 reports/clusters/, reports/cluster_tables/, reports/cluster_curves/, reports/evaluation/,
 reports/label_issues.csv, reports/champion.csv, reports/histories/, what explains the models
 (reports/grad_cam/examples.parquet, reports/shap_text.csv, reports/shap_text_examples.csv,
-reports/shap_fusion/); models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output
-of the pipeline). Outputs: reports/index.html, works offline from the disk; reports/tables.md;
-reports/feature_sets.csv, one row per feature set: how well it clusters, for `dvc plots`.
+reports/shap_fusion/), reports/monitoring/, reports/experiments.parquet, reports/evolution/;
+models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output of the pipeline).
+Outputs: reports/index.html, works offline from the disk; reports/tables.md; reports/feature_sets.csv, one row
+per feature set: how well it clusters, for `dvc plots`.
 """
 
 from typing import Any
@@ -29,6 +30,7 @@ def main() -> None:
         benchmark="measured speeds of the encoders", histories="training histories",
         grad_cam="Grad-CAM examples", shap_words="words of the categories",
         shap_examples="words of the examples", shap_fusion="what text and picture did to the fusions",
+        monitoring="new products", looks="looks at experiments", evolution="categories over time",
         page="output: page", tables="output: Markdown", compared="output: comparison of feature sets",
     )  # fmt: skip
     args = parser.parse_args()

@@ -26,6 +26,7 @@ FOLDERS = {
     "aisle/service/store/migrations": "Alembic's",
     "aisle/service/store/migrations/versions": "a file per change of the tables; a new one goes here",
     "aisle/monitoring": "new products against the catalogue: drift, experiments, alarms (docs/operations.md)",
+    "aisle/monitoring/evolution": "categories over time: shares, terms, movements, proposals",
     "aisle/monitoring/drift": "a file per detector; a new one goes here",
     "aisle/monitoring/experiments": "shadow and split traffic, valid at every look",
     "aisle/report": "results read once, sections make blocks, blocks become page, Markdown, notebook",

@@ -107,7 +107,8 @@ def read_products(path: Path, predictor: Predictor, params: StreamParams) -> pd.
     return table.sort_values(["date", tables.KEY], ignore_index=True)
 
 
-def _picture_figures(picture: bytes | None) -> list[float]:
+def picture_figures(picture: bytes | None) -> list[float]:
+    """Return the figures of a picture in the order of `QUALITY`; NaN where there is none."""
     from io import BytesIO
 
     from PIL import Image
@@ -200,7 +201,7 @@ def predict(
         probabilities=decided[[PREFIX + name for name in reference.categories]].to_numpy(float),
         categories=reference.categories,
         vectors={name: np.concatenate([each[name] for each in vectors]) for name in vectors[0]},
-        quality=np.array([_picture_figures(each) for each in pictures]),
+        quality=np.array([picture_figures(each) for each in pictures]),
         present={name: np.concatenate([each[name] for each in present]) for name in present[0]},
         label=table["label"].to_numpy(object),
         texts=np.array(descriptions, object),

@@ -15,9 +15,10 @@ Level = Literal["good", "fair", "poor"]
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Plain text."""
+    """Plain text, and the address of a page beside the report that it tells of."""
 
     text: str
+    link: str = ""
 
 
 @dataclass(frozen=True)

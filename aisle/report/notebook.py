@@ -82,7 +82,8 @@ def _parts(block: Block) -> Sequence[Any]:
 
 def _html(block: Leaf) -> str:
     if isinstance(block, Paragraph):
-        return f"<p>{escape(block.text)}</p>"
+        link = f' <a href="{escape(block.link)}">{escape(block.link)}</a>' if block.link else ""
+        return f"<p>{escape(block.text)}{link}</p>"
     if isinstance(block, Verdict):
         return f"<p><strong>{escape(block.word)}</strong> {escape(block.text)}</p>"
     if isinstance(block, Cards):

@@ -42,6 +42,7 @@ from aisle.report.sections import (
     explanation,
     fusion,
     models,
+    monitoring,
     pictures,
     text,
     training,
@@ -64,6 +65,7 @@ SECTIONS = (
     explanation.section,
     decisions.section,
     checks.section,
+    monitoring.section,
 )
 """The page's order. A new section is a file in aisle/report/sections/ and an entry here."""
 NOTICE = (
@@ -275,7 +277,8 @@ def _markdown(block: Block) -> list[str]:
         case Verdict():
             return [f"**{escaped(block.word)}**: {escaped(block.text)}", ""]
         case Paragraph():
-            return [escaped(block.text), ""]
+            link = f" [{block.link}]({block.link})" if block.link else ""
+            return [escaped(block.text) + link, ""]
         case _:
             note = " (untrained)" * (block.untrained and UNTRAINED not in block.caption)
             return [escaped(block.caption) + note, ""]

@@ -73,7 +73,7 @@ class Found:
     batches, detectors, shares, promised
         Tables with the columns `BATCHES`, `DETECTORS`, `SHARES`, `PROMISED`.
     product_p
-        (n,): conformal p value of each product of the stream, NaN where it was not judged.
+        (n,): conformal p value of each product of the weeks that have a new kind, NaN of the others.
     metrics
         For metrics/monitoring.json.
     """
@@ -136,7 +136,8 @@ def judge_all(
         places = np.flatnonzero(week == batch)
         own = predicted.observed.take(places)
         found = judge.judge(reference, own, params.drift, number)
-        product_p[places[judge.apart(reference.group, own.group)]] = found.novelty.product_p
+        if found.alarm(judge.NEW_KIND):  # else a small p value is one of the usual share
+            product_p[places[judge.apart(reference.group, own.group)]] = found.novelty.product_p
         of_detectors.append(found.detectors.assign(batch=str(batch)))
         of_shares.append(found.shares.assign(batch=str(batch)))
         figures.append({"batch": str(batch), **judge.figures(found, own)})

@@ -8,19 +8,20 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from aisle.monitoring.drift import accuracy, label_shift, missing, novelty, two_sample
+from aisle.monitoring.drift import accuracy, agreement, label_shift, missing, novelty, two_sample
 from aisle.monitoring.drift.permutation import apart
 from aisle.monitoring.observed import Observed
 from aisle.pipeline.params import Section
 
 MIN_GROUPS = 8
 """Groups of a batch with a modality, below which its test is not made: it could find nothing."""
-PREDICTIONS, NEW_KIND = "predictions", "new_kind"
+PREDICTIONS, NEW_KIND, AGREEMENT = "predictions", "new_kind", "agreement"
 WORDS = {
     "text": "Texts are told apart from the catalogue's",
     "image": "Pictures are told apart from the catalogue's",
     "quality": "Pictures differ in brightness, contrast, sharpness or background",
     PREDICTIONS: "Categories are predicted with other shares",
+    AGREEMENT: "Pictures belong to their texts less often",
     NEW_KIND: "Products are far from all of the catalogue",
     "missing_title": "Titles are missing more often",
     "missing_description": "Descriptions are missing more often",
@@ -113,6 +114,8 @@ def p_values(
     found[PREDICTIONS] = label_shift.test(*both, len(reference.categories), params.n_permutations, rng)
     foreign = novelty.test(reference, batch, params.n_neighbors, params.n_permutations, rng)
     found[NEW_KIND] = foreign.p
+    if (p := agreement.test(reference, batch, params.n_neighbors, params.n_permutations, rng)) is not None:
+        found[AGREEMENT] = p
     for name in reference.present:
         there = reference.present[name], batch.present[name]
         found[f"missing_{name}"], _ = missing.test(there, (reference.group, batch.group))

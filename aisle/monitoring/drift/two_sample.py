@@ -7,6 +7,7 @@ permutation test is exact.
 """
 
 import numpy as np
+from sklearn.utils.extmath import randomized_svd
 
 from aisle.monitoring.drift.permutation import labellings, p_value
 
@@ -17,9 +18,9 @@ def components(X: np.ndarray, n_components: int) -> np.ndarray:
     Columns of figures with a unit are to be standardised before.
     """
     centred = X - X.mean(axis=0)
-    U, s, _ = np.linalg.svd(centred, full_matrices=False)
-    kept = min(n_components, int((s > s[:1] * 1e-6).sum()))
-    return np.asarray(U[:, :kept] * s[:kept])
+    U, s, _ = randomized_svd(centred, min(n_components, *X.shape), random_state=0)
+    kept = s > s[:1] * 1e-6
+    return np.asarray(U[:, kept] * s[kept])
 
 
 def unit_length(X: np.ndarray) -> np.ndarray:

@@ -132,7 +132,7 @@ def analyse_split(name: str, declared: Split, events: pd.DataFrame) -> tuple[dic
             "effect": found.effect,
             "effect_low": found.low,
             "effect_high": found.high,
-            "p": np.where((found.low > 0) | (found.high < 0), declared.alpha, 1.0),
+            "p": found.p,
         }
     )
     last = looks.iloc[-1]
@@ -148,7 +148,7 @@ def analyse_split(name: str, declared: Split, events: pd.DataFrame) -> tuple[dic
         "units": len(rows),
         "second_arm_units": int(second.sum()),
         "mismatch_p": float(found.mismatch_p[-1]),
-        **{key: value for key, value in _last(looks).items() if key != "effect_p"},
+        **_last(looks),
         **forecast(second, success, share, declared, len({*days})),
     }
     return figures, looks

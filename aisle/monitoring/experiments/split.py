@@ -10,6 +10,8 @@ import pandas as pd
 from aisle.monitoring.experiments import e_process
 
 RESOLUTION = 2**64
+PRIOR = 30.0
+"""Units that what is expected of both arms counts as in what is expected of each; chosen by simulation."""
 
 
 def assign(unit: str, experiment: str, arms: Mapping[str, float]) -> str:
@@ -41,6 +43,8 @@ class Traffic:
     ----------
     mismatch_log_e, mismatch_p
         (n,): evidence that arms do not have their declared shares, and its p value at every look.
+    log_e, p
+        (n,): evidence that the arms differ, and its p value at every look.
     effect
         (n,): share of successes of the second arm minus that of the first, so far.
     low, high
@@ -49,6 +53,8 @@ class Traffic:
 
     mismatch_log_e: np.ndarray
     mismatch_p: np.ndarray
+    log_e: np.ndarray
+    p: np.ndarray
     effect: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -67,6 +73,33 @@ def mismatch(second: np.ndarray, share: float) -> np.ndarray:
     ones = second.cumsum(-1)
     counts = np.stack([np.arange(1, second.shape[-1] + 1) - ones, ones], -1)
     return e_process.log_mixture(counts, np.array([1 - share, share]), concentration=10.0)
+
+
+def log_evidence(second: np.ndarray, success: np.ndarray, share: float) -> np.ndarray:
+    """Return the logarithm of the e-process against "both arms succeed equally often", along the last axis.
+
+    Each unit's outcome is bet on at what is expected of its arm against what is expected of a unit whose arm
+    is not known, both from the units before. Where arms do not matter and are drawn with the declared shares,
+    no bet gains on average, whatever the share of successes. Turner, Ly and Grünwald 2024, Generic
+    E-variables for exact sequential k-sample tests that allow for optional stopping, for arms that are drawn.
+
+    Parameters
+    ----------
+    second, success
+        Boolean (..., n), in the order of arrival.
+    share
+        Of the second arm.
+    """
+    looks, hits = np.arange(second.shape[-1]), success.cumsum(-1) - success
+    pooled = (hits + 0.5) / (looks + 1)
+    expected = []
+    for arm in (second, ~second):
+        seen, own = arm.cumsum(-1) - arm, (arm & success).cumsum(-1) - (arm & success)
+        expected.append((own + PRIOR * pooled) / (seen + PRIOR))
+    of_arm = np.where(second, *expected)
+    of_any = share * expected[0] + (1 - share) * expected[1]
+    gain = np.where(success, np.log(of_arm / of_any), np.log((1 - of_arm) / (1 - of_any)))
+    return np.asarray(gain.cumsum(-1))
 
 
 def effects(second: np.ndarray, success: np.ndarray, share: float) -> np.ndarray:
@@ -103,7 +136,7 @@ def compare(second: np.ndarray, success: np.ndarray, share: float, confidence: f
     confidence
         Of the confidence sequence.
     """
-    evidence = mismatch(second, share)
+    evidence, differ = mismatch(second, share), log_evidence(second, success, share)
     limit = 1 / min(share, 1 - share)
     low, high = e_process.confidence_sequence(effects(second, success, share), -limit, limit, confidence)
     looks = np.arange(1, len(second) + 1)
@@ -111,7 +144,9 @@ def compare(second: np.ndarray, success: np.ndarray, share: float, confidence: f
     hits = (success & second).cumsum(), (success & ~second).cumsum()
     with np.errstate(invalid="ignore", divide="ignore"):  # until both arms have a unit there is no difference
         effect = hits[0] / n[0] - hits[1] / n[1]
-    return Traffic(evidence, e_process.p_values(evidence), effect, low, high)
+    return Traffic(
+        evidence, e_process.p_values(evidence), differ, e_process.p_values(differ), effect, low, high
+    )
 
 
 def first_of_each(events: pd.DataFrame) -> pd.DataFrame:

@@ -62,6 +62,9 @@ class Results:
         The tables of reports/shap_text.csv and reports/shap_text_examples.csv.
     shap_fusion
         Fusion to its table of reports/shap_fusion/.
+    monitoring
+        Name of a table of reports/monitoring/ to its rows; `looks` is reports/experiments.parquet, and
+        `evolution/<name>` of reports/evolution/.
     """
 
     catalogue: str
@@ -86,6 +89,7 @@ class Results:
     shap_words: pd.DataFrame
     shap_examples: pd.DataFrame
     shap_fusion: dict[str, pd.DataFrame]
+    monitoring: dict[str, pd.DataFrame]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -197,6 +201,7 @@ def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results
             Path(paths["shap_fusion"]),
             [model.name for model in listed.models if model.group == listing.FUSIONS],
         ),
+        monitoring=read_monitoring(paths),
     )
 
 
@@ -212,7 +217,20 @@ METRICS = (
     "champion",
     "grad_cam",
     "explain_fusion",
+    "monitoring",
+    "experiments",
+    "evolution",
 )
+MONITORING = ("batches", "detectors", "shares", "promised")
+EVOLUTION = ("shares", "changes", "terms", "movements", "proposals", "examples")
+
+
+def read_monitoring(paths: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """Return the tables of what came after the catalogue; see `Results`."""
+    found = {name: read(Path(paths["monitoring"]) / f"{name}.parquet") for name in MONITORING}
+    evolution = exactly(paths["evolution"], EVOLUTION, ".parquet")
+    found |= {f"evolution/{name}": read(path) for name, path in evolution.items()}
+    return found | {"looks": read(paths["looks"])}
 
 
 def read_metrics(folder: Path, feature_sets: list[str]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,104 @@
+"""Drift: false alarms are as rare as is said, planted shifts are found, expected accuracy is near."""
+
+import numpy as np
+import pytest
+
+from aisle.monitoring import alarms
+from aisle.monitoring.drift import accuracy, batches, judge, label_shift, novelty, permutation, promise
+
+PARAMS = judge.DriftParams(n_permutations=199, n_bootstrap=20, n_components=8)
+
+
+def alarmed(observed, **shift):
+    found = judge.judge(observed(240, 1), observed(80, 2, **shift), PARAMS, 0)
+    return {*found.detectors.loc[found.detectors["alarm"], "detector"]}
+
+
+def test_weeks_without_drift_alarm_no_more_than_alpha(observed):
+    """Near-duplicates come in pairs: products taken for independent would alarm far more often."""
+    n = 60
+    reference = observed(160, 1)
+    found = [
+        judge.judge(reference, observed(50, seed), PARAMS, seed).detectors["alarm"].any()
+        for seed in range(2, n + 2)
+    ]
+    assert np.mean(found) <= 0.05 + 3 * (0.05 * 0.95 / n) ** 0.5
+
+
+def test_permuting_products_instead_of_groups_would_alarm_too_often(observed):
+    rng, naive, ours = np.random.default_rng(0), [], []
+    for _ in range(60):
+        value = np.repeat(rng.normal(size=60), 4)  # four near-duplicates each
+        group, new = np.repeat(np.arange(60), 4), np.arange(240) >= 160
+        for each, found in ((group, ours), (np.arange(240), naive)):
+            labels = permutation.labellings(each, new, 99, rng)
+            found.append(
+                permutation.p_value(np.abs(permutation.mean_differences(value[:, None], labels)[0])) <= 0.05
+            )
+    assert np.mean(naive) > 0.2 and np.mean(ours) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("shift", "detector"),
+    [
+        ({"text": 1.5}, "text"),
+        ({"image": 1.5}, "image"),
+        ({"shares": (0.8, 0.1, 0.1)}, judge.PREDICTIONS),
+        ({"foreign": 16}, judge.NEW_KIND),
+        ({"bare": 0.4}, "missing_description"),
+        ({"swapped": True}, judge.AGREEMENT),
+    ],
+)
+def test_a_planted_shift_is_found_by_its_detector(observed, shift, detector):
+    assert detector in alarmed(observed, **shift)
+
+
+def test_products_of_the_catalogue_are_no_evidence(observed):
+    """A week of products that stand in the catalogue already is not tested."""
+    reference = observed(200, 1)
+    found = judge.judge(reference, reference.take(np.arange(50)), PARAMS, 0)
+    assert found.detectors.empty and 0.5 < found.expected.value <= 1
+
+
+def test_new_shares_are_estimated_by_both_ways(observed):
+    reference, batch = observed(600, 1), observed(600, 2, shares=(0.7, 0.2, 0.1))
+    table = judge.shares(reference, batch).set_index("category")
+    true = [np.mean(batch.label == name) for name in batch.categories]
+    for column in ("share_em", "share_bbse"):
+        assert np.abs(table[column] - true).max() < 0.05
+    weights = label_shift.em(batch.probabilities, np.array([1 / 3] * 3))
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_the_foreign_products_are_those_with_small_p_values(observed):
+    found = novelty.test(observed(240, 1), observed(80, 2, foreign=16), 5, 199, np.random.default_rng(0))
+    assert found.product_p[:16].max() < 0.05 and np.median(found.product_p[16:]) > 0.2
+    assert found.share == pytest.approx(0.2, abs=0.1) and found.unknown[:16].min() > 0.5
+
+
+@pytest.mark.parametrize("shift", [{}, {"shares": (0.7, 0.2, 0.1)}])
+def test_the_accuracy_without_labels_is_near_the_true_one(observed, shift):
+    reference, batch = observed(1000, 1), observed(1000, 2, **shift)
+    rng = np.random.default_rng(0)
+    found = accuracy.estimate(reference, batch, np.zeros(1000), bool(shift), 0.95, 100, rng)
+    assert found.low <= np.mean(batch.right) <= found.high
+    assert found.value == pytest.approx(np.mean(batch.right), abs=0.03)
+
+
+def test_a_broken_promise_is_proved_and_a_kept_one_is_not():
+    rng = np.random.default_rng(0)
+    broken = promise.watch(rng.random(500) < 0.25, 0.05, 0.05)
+    assert broken.broken_at is not None and broken.low[-1] > 0.05
+    kept = [promise.watch(rng.random(200) < 0.05, 0.05, 0.05).broken_at is not None for _ in range(40)]
+    assert np.mean(kept) <= 0.05 + 3 * (0.05 * 0.95 / 40) ** 0.5
+    assert promise.watch(np.empty(0, bool), 0.05, 0.05).broken_at is None
+
+
+def test_a_stream_that_has_not_begun_has_no_alarm(observed):
+    params = batches.MonitoringParams.model_validate(
+        {"stream": "x", "columns": {}, "drift": PARAMS, "promise": {"threshold": 0.5, "target_error": 0.05}}
+    )
+    found = batches.judge_all(observed(60, 1), None, {}, params)
+    assert found.metrics == {"batches": 0, "alarms": 0, "broken": 0} and found.detectors.empty
+    assert "aisle_promise_broken 0.0" in alarms.exposition(found.detectors, found.batches, found.metrics)
+    assert alarms.of_batches(found.detectors, 0.05) == []
