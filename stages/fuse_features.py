@@ -7,8 +7,7 @@ aisle/representations/concatenation.py); zeros where the product lacks one, NaN 
 
 from aisle.pipeline import cli
 from aisle.pipeline.params import load_params
-from aisle.representations import vectors_file
-from aisle.representations.concatenation import FusedSetParams, fuse
+from aisle.representations import concatenation
 
 
 def main() -> None:
@@ -18,9 +17,8 @@ def main() -> None:
     )
     parser.add_argument("--fused-set", required=True, help="entry of params.yaml: fused_sets")
     args = parser.parse_args()
-    params = load_params(args.params, f"fused_sets.{args.fused_set}", FusedSetParams)
-    text, picture = vectors_file.read(args.text), vectors_file.read(args.picture)
-    vectors_file.write(fuse(text, picture, params.picture_weight), args.output)
+    params = load_params(args.params, f"fused_sets.{args.fused_set}", concatenation.FusedSetParams)
+    concatenation.write(args.text, args.picture, params.picture_weight, args.output)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ def main() -> None:
     params = load_params(args.params, "catalogue", CatalogueParams)
     found = ingest(params, load_params(args.params, "ingest", IngestParams), args.changes, args.labels)
     label = catalogue_label(params.name, found.products["product_id"])
-    level = str(params.category.level)
-    tables.write(found.products, args.products, label, rows=table_batches.ROWS, level=level)
+    attrs = {"level": str(params.category.level)}
+    tables.write_groups(found.products, args.products, label, attrs, table_batches.ROWS)
     tables.write_csv(found.rejects, args.rejects, label)
     tables.write(found.embedded, args.embedded, label)
     tables.write_metrics(found.counts, args.metrics, label)

@@ -113,7 +113,7 @@ def out_of_fold(
             for name, values in weighed.items():
                 weights.setdefault(name, np.full(len(table), np.nan))[here] = values[rows]
     columns = pd.DataFrame(probabilities.T, columns=[PREFIX + name for name in names], copy=False)
-    return pd.concat([table, columns, pd.DataFrame(weights)], axis=1, copy=False)
+    return pd.concat([table, columns, pd.DataFrame(weights)], axis=1, copy=False)  # type: ignore[call-overload]
 
 
 def _rows(fits: Iterable[Fit], folds: pd.DataFrame, available: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:

@@ -1,7 +1,7 @@
 """Tables between stages: Parquet files with one row per product, always joined by `product_id`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,7 @@ def damaged(path: str | Path, what: str, error: Exception) -> AisleError:
     )
 
 
-def write(
-    table: pd.DataFrame, path: str | Path, catalogue: str, *, rows: int | None = None, **attrs: str
-) -> None:
+def write(table: pd.DataFrame, path: str | Path, catalogue: str, **attrs: str) -> None:
     """Write a table as Parquet, the same bytes for the same content.
 
     Parameters
@@ -100,12 +98,18 @@ def write(
         Where to; parent folders are made.
     catalogue
         Label of the catalogue (see `aisle.catalogue.label.catalogue_label`), carried in the file's metadata.
-    rows
-        Of a row group, for who reads the table by `table_batches`.
     **attrs
         What else `read` shall give back in `.attrs`.
     """
-    table = table.set_axis(pd.RangeIndex(len(table)), copy=False)  # not its values: they may be gigabytes
+    write_groups(table, path, catalogue, attrs, None)
+
+
+def write_groups(
+    table: pd.DataFrame, path: str | Path, catalogue: str, attrs: Mapping[str, str], rows: int | None
+) -> None:
+    """Write a table as `write` does, in row groups of so many rows, for who reads it by `table_batches`."""
+    # the index alone is new: a copy of the values may be gigabytes
+    table = table.set_axis(pd.RangeIndex(len(table)), copy=False)  # type: ignore[call-arg]
     table.attrs = {}
     table.attrs.update(attrs, catalogue=catalogue)
     with atomic.replacing(path) as part:

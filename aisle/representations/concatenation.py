@@ -1,6 +1,9 @@
 """Put a text encoder's and a picture encoder's vectors side by side, with a weight per modality."""
 
 import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ from sklearn.preprocessing import normalize
 from aisle.pipeline.params import Section
 from aisle.pipeline.tables import KEY, align
 from aisle.pretrained.status import ABSENT, combined
-from aisle.representations import recipes
+from aisle.representations import recipes, vectors_file
 from aisle.representations.vectors_file import Features
 
 
@@ -68,6 +71,32 @@ def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
     fused = np.hstack(parts).astype(np.float32)
     fused[~(text.available | available)] = np.nan
     return Features(text.product_ids, fused, metadata)
+
+
+def write(text: str | Path, picture: str | Path, picture_weight: float, output: str | Path) -> None:
+    """Write the fused features of two files: the pictures' are held whole, the texts' a part at a time.
+
+    Raises
+    ------
+    AisleError
+        If the products differ.
+    """
+    pictures, ids = vectors_file.read(picture), vectors_file.product_ids(text)
+    place = pd.DataFrame({KEY: pictures.product_ids, "row": range(len(pictures.product_ids))})
+    order = align(place, ids, "the picture features", "the text features")["row"].to_numpy()
+
+    def parts() -> Iterator[Features]:
+        done = 0
+        for part in vectors_file.batches(text):
+            here = order[done : done + len(part.product_ids)]
+            own = Features(part.product_ids, pictures.vectors[here], pictures.metadata)
+            yield fuse(part, own, picture_weight)
+            done += len(here)
+
+    made = parts()
+    first = next(made)
+    rows = ((part.product_ids, part.vectors) for part in chain([first], made))
+    vectors_file.write_batches(rows, first.metadata, output)
 
 
 def _weighted(vectors: np.ndarray, weight: float) -> np.ndarray:

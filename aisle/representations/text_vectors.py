@@ -32,7 +32,7 @@ class TextEncoderParams(registry.EncoderParams):
 
 
 def encode_texts(
-    texts: Sequence[str], params: TextEncoderParams, folder: str | Path
+    texts: list[str], params: TextEncoderParams, folder: str | Path
 ) -> tuple[Iterator[np.ndarray], dict[str, int | None]]:
     """Return float32 vectors of the texts in parts, (at most `ROWS`, dimension) each, and counts of texts.
 
@@ -50,7 +50,7 @@ def encode_texts(
     return learn(encoder, texts, params.encoder), counts
 
 
-def _parts(texts: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _parts(texts: list[str]) -> Iterator[list[str]]:
     return (texts[start : start + ROWS] for start in range(0, len(texts), ROWS))
 
 
@@ -72,7 +72,7 @@ def _dense(vectors: Any, texts: Sequence[str]) -> Iterator[np.ndarray]:
         yield dense
 
 
-def encode(encoder: Any, texts: Sequence[str], name: str, model: str) -> Iterator[np.ndarray]:
+def encode(encoder: Any, texts: list[str], name: str, model: str) -> Iterator[np.ndarray]:
     """Yield float32 vectors of an encoder that learns nothing in parts, NaN for an empty text."""
     dimension = len(encoder.get_feature_names_out())
     with (

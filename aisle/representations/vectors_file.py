@@ -1,7 +1,7 @@
 """Feature files: one fixed-size float32 vector per product, NaN where the product has no such input."""
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,16 +71,45 @@ def write_batches(
             writer.write_table(pa.Table.from_arrays([pa.array(ids), column], schema=schema))
 
 
+ROWS = 4096
+"""Vectors that `batches` has in memory at a time."""
+
+
 def read(path: str | Path) -> Features:
     """Read a feature file."""
+    with _reading(path) as file:
+        return _features(file.read())
+
+
+def product_ids(path: str | Path) -> list[str]:
+    """Return the ids of a feature file, in its order."""
+    with _reading(path) as file:
+        return list(file.read([KEY]).column(KEY).to_pylist())
+
+
+def batches(path: str | Path) -> Iterator[Features]:
+    """Yield the rows of a feature file, `ROWS` at a time."""
+    import pyarrow as pa
+
+    with _reading(path) as file:
+        for batch in file.iter_batches(ROWS):
+            yield _features(pa.Table.from_batches([batch], file.schema_arrow))
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[Any]:
     import pyarrow.parquet as pq  # a predictor puts vectors side by side and reads no file of them
 
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
     except FileNotFoundError:
         raise AisleError(f"{path} must be there; it is not. `dvc repro` makes it.") from None
     except (ValueError, OSError) as error:
         raise damaged(path, "a feature file", error) from None
+
+
+def _features(table: Any) -> Features:
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     values = table.column("vector").combine_chunks().flatten().to_numpy()
     vectors = values.reshape(table.num_rows, int(metadata["dimension"]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aisle.representations import recipes, vectors_file
+from aisle.representations import concatenation, recipes, vectors_file
 
 
 def test_the_file(built, tmp_path):
@@ -31,3 +31,17 @@ def test_a_weight_beyond_0_and_1_is_a_clear_error(built, tmp_path, capsys, weigh
         built.with_params(tmp_path, edit).run("fuse_features", "text_picture", output=tmp_path / "never")
     assert stop.value.code == 2 and "picture_weight" in capsys.readouterr().err
     assert not (tmp_path / "never").exists()
+
+
+def test_the_file_is_the_same_however_many_rows_are_in_memory(built, tmp_path, monkeypatch):
+    text, picture = (built.root / f"features/{each}.parquet" for each in ("text/tfidf", "image/descriptors"))
+    whole = concatenation.fuse(vectors_file.read(text), vectors_file.read(picture), 0.3)
+    vectors_file.write(whole, tmp_path / "whole.parquet")
+    concatenation.write(text, picture, 0.3, tmp_path / "one.parquet")
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    monkeypatch.setattr(vectors_file, "ROWS", 7)
+    concatenation.write(text, picture, 0.3, tmp_path / "parts.parquet")
+    parts = vectors_file.read(tmp_path / "parts.parquet")
+    assert parts.product_ids == whole.product_ids
+    assert {**parts.metadata, "dimension": ""} == {**whole.metadata, "dimension": ""}
+    np.testing.assert_array_equal(parts.vectors, whole.vectors)

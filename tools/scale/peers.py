@@ -1,4 +1,4 @@
-"""Other programs for the same work in the same run: near-duplicates by rensa, batch prediction by Ray Data."""
+"""Other programs for the same work in the same run: near-duplicates by rensa, prediction by Ray Data."""
 
 import tempfile
 from pathlib import Path
@@ -48,7 +48,8 @@ def by_minhash(texts: pd.Series) -> pd.DataFrame:
     from rensa import RMinHash, RMinHashLSH
 
     index = RMinHashLSH(JACCARD, PERMUTATIONS, BANDS)
-    hashes, found = [], []
+    hashes: list[Any] = []
+    found: list[tuple[int, int]] = []
     for number, text in enumerate(texts):
         words = text.split()
         sketch = RMinHash(PERMUTATIONS, 0)

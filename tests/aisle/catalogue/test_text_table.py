@@ -106,7 +106,7 @@ def test_parts_make_what_the_whole_makes(tmp_path):
     written, told = {}, []
     for name, rows_of_a_part in (("whole", 4096), ("parts", 7)):
         folder = tmp_path / name
-        tables.write(products, folder / "products.parquet", "label", rows=rows_of_a_part)
+        tables.write_groups(products, folder / "products.parquet", "label", {}, rows_of_a_part)
         texts, statistics = folder / "text.parquet", folder / "statistics.csv"
         told.append(text_table.write(folder / "products.parquet", PARAMS, texts, statistics))
         written[name] = tables.read(texts), statistics.read_bytes()
