@@ -30,5 +30,9 @@ def apart(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:
             f"fields must be among {', '.join(FIELDS)} and form among {', '.join(FORMS)}; "
             f"data/text.parquet has no {', '.join(unknown)}"
         )
-    columns = [table[name] for name in names]
+    return side_by_side([table[name] for name in names])
+
+
+def side_by_side(columns: Iterable[Iterable[str]]) -> list[str]:
+    """Return the fields of each product, field by field, in one text with separators; "" of none."""
     return [SEPARATOR.join(row) if any(row) else "" for row in zip(*columns, strict=True)]
