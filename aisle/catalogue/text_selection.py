@@ -41,7 +41,11 @@ def apart(table: pd.DataFrame, fields: Iterable[str], form: str) -> list[str]:
     """Return the same texts with every field in its place between separators; "" where all are empty."""
     names = [f"{field}_{form}" for field in fields]
     _check(names, table)
-    columns = [table[name] for name in names]
+    return side_by_side([table[name] for name in names])
+
+
+def side_by_side(columns: Iterable[Iterable[str]]) -> list[str]:
+    """Return the fields of each product, field by field, in one text with separators; "" of none."""
     return [SEPARATOR.join(row) if any(row) else "" for row in zip(*columns, strict=True)]
 
 

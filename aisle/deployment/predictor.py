@@ -133,9 +133,9 @@ class RawProducts:
         for field, name in zip(fields, names, strict=True):
             if name not in self._forms and field in text_selection.FIELDS:
                 self._forms[name] = self._form(self._raw(field), form)
-        return text_selection.apart(
-            pd.DataFrame({name: self._forms.get(name) for name in names}), fields, form
-        )
+        if all(name in self._forms for name in names):
+            return text_selection.side_by_side([self._forms[name] for name in names])
+        return text_selection.apart(pd.DataFrame(self._forms), fields, form)  # says which there is not
 
     def _raw(self, field: str) -> list[str]:
         if field not in self._table:
@@ -372,7 +372,7 @@ class Predictor:
 
     def _warnings(self, raw: RawProducts, table: pd.DataFrame) -> list[str]:
         reads, problems = self.package.modalities, raw.problems
-        used = table[[f"used_{each}" for each in reads]].any(axis=1)
+        used = np.logical_or.reduce([table[f"used_{each}"].to_numpy(bool) for each in reads])
         words = {"text": "text", "image": "picture"}
         lacking = (
             f"the model reads the {' and the '.join(words[each] for each in reads)} only, and there is none"
