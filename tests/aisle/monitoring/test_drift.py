@@ -44,7 +44,7 @@ def test_permuting_products_instead_of_groups_would_alarm_too_often(observed):
         ({"text": 1.5}, "text"),
         ({"image": 1.5}, "image"),
         ({"shares": (0.8, 0.1, 0.1)}, judge.PREDICTIONS),
-        ({"foreign": 16}, judge.NEW_KIND),
+        ({"foreign": 24}, judge.NEW_KIND),
         ({"bare": 0.4}, "missing_description"),
         ({"swapped": True}, judge.AGREEMENT),
     ],
