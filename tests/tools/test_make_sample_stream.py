@@ -51,7 +51,7 @@ def test_planted_weeks_are_as_told():
         monday = max(week for week in told if week <= row["date"])
         weeks[monday] += (row,)
     named = {change: weeks[week] for week, change in told.items()}
-    assert sum(label[row["id"]] == "Pets" for row in named["new_kind"]) == 10
+    assert sum(label[row["id"]] == "Pets" for row in named["new_kind"]) == 17
     assert not any(label[row["id"]] == "Garden" for row in named["shares"])
     assert sum(not row["description"] for row in named["blurred_and_bare"]) == 17
     assert all("Nordwind" in row["title"] for row in named["template"])
