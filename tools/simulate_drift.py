@@ -44,7 +44,7 @@ UNKNOWN = 0.25  # share of a week that is of a kind held back from the reference
 GROWN = 5.0  # how many times as frequent a category becomes
 COMPONENTS = 64  # that the classifier reads
 TEMPLATE = "willkommen bei nordwind versand lieferung frei haus rückgabe innerhalb dreissig tagen artikel"
-PARAMS = judge.DriftParams(n_bootstrap=20)
+PARAMS = judge.DriftParams.model_validate({"n_bootstrap": 20})
 
 
 @dataclass(frozen=True)

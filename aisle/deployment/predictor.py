@@ -312,7 +312,12 @@ class Predictor:
         found = [known.get(each) for each in sets]
         return np.array([np.inf if each is None else each for each in found], float)
 
-    def raw(self, products: pd.DataFrame, images: PictureFolder | None = None) -> RawProducts:
+    def raw(
+        self,
+        products: pd.DataFrame,
+        images: PictureFolder | None = None,
+        other: "Predictor | None" = None,
+    ) -> RawProducts:
         """Return raw products as the package's models read them; the encoders are kept from call to call.
 
         Parameters
@@ -321,8 +326,12 @@ class Predictor:
             See `RawProducts`.
         images
             Folder of pictures given by name.
+        other
+            A package of the same catalogue that reads the same products: its rules of tokens are used where
+            this one, whose models read none, has no rules.
         """
-        return RawProducts(products, self.package, self._rules, images, self._encoders)
+        rules = self._rules if self._rules is not None or other is None else other._rules
+        return RawProducts(products, self.package, rules, images, self._encoders)
 
     def encodings(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Return for each modality what the first of the encoders that the models read makes of the products.

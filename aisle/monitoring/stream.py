@@ -170,7 +170,7 @@ def predict(
     descriptions, other = list[str](), list[object]()
     for start in range(0, len(products), BATCH):
         rows = products.iloc[start : start + BATCH].reset_index(drop=True)
-        raw = champion.raw(rows, images)
+        raw = champion.raw(rows, images, challenger)
         parts.append(champion.decide(raw))
         vectors.append(encodings.of(champion, raw))
         own = [each[0] if each else None for each in raw.pictures()]

@@ -102,6 +102,8 @@ def p_values(
         Draws the permutations.
     """
     found: dict[str, float] = {}
+    everything = batch  # one of each group is tested: a large group would be most of the chance
+    reference, batch = (each.take(missing.one_of_each(each.group)) for each in (reference, batch))
     for name in reference.vectors:
         sides = [each.vectors[name].astype(float) for each in (reference, batch)]
         if (p := _two_sample(sides, (reference, batch), params, rng)) is not None:
@@ -112,7 +114,7 @@ def p_values(
         found["quality"] = p
     both = (reference.predicted, batch.predicted), (reference.group, batch.group)
     found[PREDICTIONS] = label_shift.test(*both, len(reference.categories), params.n_permutations, rng)
-    foreign = novelty.test(reference, batch, params.n_neighbors, params.n_permutations, rng)
+    foreign = novelty.test(reference, everything, params.n_neighbors, params.n_permutations, rng)
     found[NEW_KIND] = foreign.p
     if (p := agreement.test(reference, batch, params.n_neighbors, params.n_permutations, rng)) is not None:
         found[AGREEMENT] = p

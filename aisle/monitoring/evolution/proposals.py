@@ -118,7 +118,7 @@ def new_groups(products: pd.DataFrame, vectors: np.ndarray) -> tuple[pd.DataFram
     rows = []
     for number in range(label.max() + 1):
         own = label == number
-        mean, words = products["foreign_p"].to_numpy(float)[own].mean(), words_of(products["text"], own)
+        mean, words = products["foreign_p"].to_numpy(float)[own].mean(), words_of(list(products["text"]), own)
         rows.append((NEW, "", "", int(own.sum()), mean, np.nan, words))
     members = pd.Series(label, products[KEY].to_numpy())
     return pd.DataFrame(rows, columns=COLUMNS), members[members >= 0]

@@ -22,7 +22,7 @@ def by_period(products: pd.DataFrame, confidence: float) -> pd.DataFrame:
     from statsmodels.stats.proportion import proportion_confint
 
     counts = pd.crosstab(products["period"], products["category"])
-    table = counts.stack().rename("products").reset_index()
+    table = counts.reset_index().melt("period", value_name="products")
     total = table["period"].map(counts.sum(axis=1)).to_numpy()
     low, high = proportion_confint(table["products"], total, 1 - confidence, "wilson")
     table = table.assign(share=table["products"] / total, share_low=low, share_high=high)

@@ -101,7 +101,7 @@ def _shares(shares: pd.DataFrame) -> Details:
     moved = (shares["share_em"] - shares["share"]).abs().groupby(shares["batch"]).sum()
     week = str(moved.idxmax())
     rows = shares[shares["batch"] == week].drop(columns="batch")
-    shown = rows.assign(**{name: rows[name].map("{:.3f}".format) for name in rows if name != "category"})
+    shown = rows.assign(**{str(name): rows[name].map("{:.3f}".format) for name in rows if name != "category"})
     columns = ["category", "in the catalogue", "of the predictions", "estimated by EM", "estimated by BBSE"]
     table = TableBlock(f"Shares of the categories in the week of {week}", shown.set_axis(columns, axis=1))
     return Details("The week whose categories' shares moved most", [table])
@@ -149,7 +149,7 @@ def _experiments(results: Results, found: dict[str, pd.DataFrame]) -> list[Block
         "Experiments: an effect's interval and its p value hold at every look", pd.DataFrame(rows)
     )
     figures = [
-        _looks(name, told[name], each) for name, each in found["looks"].groupby("experiment", sort=False)
+        _looks(name, told[str(name)], each) for name, each in found["looks"].groupby("experiment", sort=False)
     ]
     return [table, Details("Each experiment, look by look", figures)] if figures else [table]
 

@@ -10,13 +10,13 @@ PARAMS = judge.DriftParams(n_permutations=199, n_bootstrap=20, n_components=8)
 
 
 def alarmed(observed, **shift):
-    found = judge.judge(observed(240, 1), observed(80, 2, **shift), PARAMS, 0)
+    found = judge.judge(observed(320, 1), observed(160, 2, **shift), PARAMS, 0)
     return {*found.detectors.loc[found.detectors["alarm"], "detector"]}
 
 
 def test_weeks_without_drift_alarm_no_more_than_alpha(observed):
     """Near-duplicates come in pairs: products taken for independent would alarm far more often."""
-    n = 60
+    n = 30
     reference = observed(160, 1)
     found = [
         judge.judge(reference, observed(50, seed), PARAMS, seed).detectors["alarm"].any()
@@ -44,7 +44,7 @@ def test_permuting_products_instead_of_groups_would_alarm_too_often(observed):
         ({"text": 1.5}, "text"),
         ({"image": 1.5}, "image"),
         ({"shares": (0.8, 0.1, 0.1)}, judge.PREDICTIONS),
-        ({"foreign": 16}, judge.NEW_KIND),
+        ({"foreign": 60}, judge.NEW_KIND),
         ({"bare": 0.4}, "missing_description"),
         ({"swapped": True}, judge.AGREEMENT),
     ],
