@@ -32,7 +32,7 @@ def test_the_loop_goes_round(repo, tmp_path):
     assert re.search(r"retrain/\w+: may be merged: all of 7 gates are passed", done.stdout)
     workspace = tmp_path / "demo/demo"
     counts = json.loads((workspace / "metrics/ingest.json").read_text())
-    assert counts["labels"] > 50 and counts["labels_unknown_product"] == 0
+    assert counts["labels"] > 50 and counts["labels_unknown_products"] == 0
     (gates,) = (workspace / ".retrain").glob("*.json")
     assert json.loads(gates.read_text())["passed"]
     digests = re.findall(r"with ([0-9a-f]{12})", done.stdout)
