@@ -105,7 +105,7 @@ def to_run(root: Path) -> tuple[list[str], int]:
     def same_dependency(entry: Mapping[str, Any]) -> bool:
         path = entry["path"]
         if path.startswith(CODE):
-            return path in code and path not in stale
+            return path in code and path not in stale and same_data(entry, root)
         return made[path] == entry["md5"] if path in made else same_data(entry, root)
 
     def is_same(name: str, stage: dvc_file.Stage) -> bool:

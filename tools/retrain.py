@@ -143,6 +143,9 @@ def clone(root: Path, key: str, changed: list[str]) -> Path:
             atomic.write_bytes(target / path, (root / path).read_bytes())
         else:
             (target / path).unlink(missing_ok=True)
+    for dep in {dep for stage in dvc_file.read(root).values() for dep in stage.deps}:
+        if (root / dep).is_dir():  # DVC wants it there, and Git knows no empty folder
+            (target / dep).mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     cache = (root / done.stdout.strip()).resolve()

@@ -195,3 +195,11 @@ def test_a_broken_lock_is_put_back_before_dvc_reads_it(root, monkeypatch, capsys
             repro.main()
     assert seen == [whole, whole]
     assert "dvc.lock was broken" in capsys.readouterr().out
+
+
+def test_digests_written_by_hand_do_not_hide_that_the_code_is_another(root):
+    (root / "aisle.py").write_text("x = 2\n")
+    digest = hashlib.sha256((root / "aisle.py").read_bytes()).hexdigest()
+    for name in ("code.txt", "data/code/read.txt"):  # as `python -m stages.digest_code` does
+        (root / name).write_text(f"{digest}  aisle.py\n")
+    assert "read" in repro.to_run(root)[0]

@@ -31,7 +31,7 @@ PIPELINE = """\
 stages:
   train:
     cmd: {python} stages/make.py
-    deps: [stages, data/labels.csv]
+    deps: [stages, data/labels.csv, features]
     outs: [packages/champion]
     metrics: [{{metrics/champion.json: {{cache: false}}}}]
   track:
@@ -67,6 +67,7 @@ def first_shop(tmp_path_factory, write_files) -> Path:
             ".gitignore": ".retrain/\nmlflow.db\nagain\n",
         },
     )  # fmt: skip
+    (folder / "features").mkdir()  # which none writes here: Git does not know it
     call(folder, "git", "init", "--quiet")
     for key in ("name", "email"):
         call(folder, "git", "config", f"user.{key}", "test")

@@ -4,10 +4,13 @@ import dataclasses
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
+from aisle.catalogue import tokeniser
 from aisle.deployment import packaging
 from aisle.deployment.mlflow_store import digest
+from aisle.deployment.predictor import Predictor
 from aisle.models import model_folder
 from aisle.pipeline.errors import AisleError
 from aisle.pretrained import description
@@ -164,3 +167,16 @@ def test_a_broken_description_is_a_clear_error(tmp_path, content):
     (tmp_path / "package.json").write_text(content)
     with pytest.raises(AisleError, match=r"package\.json must be"):
         packaging.read(tmp_path)
+
+
+def test_a_package_without_tokens_prepares_products_for_one_with_tokens(text_package):
+    plain, reads_tokens = Predictor(text_package), Predictor(text_package)
+    plain._rules = None  # as of models that read no tokens
+    reads_tokens._rules = tokeniser.Rules(
+        exceptions={}, prefix="^$", suffix="^$", infix="$^", stop_words=frozenset({"the"})
+    )
+    products = pd.DataFrame([{"title": "The clocks"}])
+    with pytest.raises(AisleError, match=r"tokens\.json"):
+        plain.raw(products).texts(["title"], "stems")
+    assert plain.raw(products, None, reads_tokens).texts(["title"], "stems") == ["clock"]
+    assert reads_tokens.raw(products, None, plain).texts(["title"], "stems") == ["clock"]
