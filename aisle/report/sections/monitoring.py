@@ -48,11 +48,13 @@ def _drift(results: Results, found: dict[str, pd.DataFrame]) -> list[Block]:
 
     rows = found["detectors"]
     order = list(dict.fromkeys(rows["detector"]))
+    every = list(found["batches"]["batch"])  # one with too few products that are new has no detector
     p, alarm = (
-        rows.pivot(index="detector", columns="batch", values=name).loc[order] for name in ("p_holm", "alarm")
+        rows.pivot(index="detector", columns="batch", values=name).reindex(order, columns=every)
+        for name in ("p_holm", "alarm")
     )
-    alarm = alarm.fillna(False).astype(int)
-    alarms, names = rows[rows["alarm"]], [name.replace("_", " ") for name in order]
+    alarm = alarm.eq(True).astype(int)
+    alarms, names = rows[rows["alarm"].astype(bool)], [name.replace("_", " ") for name in order]
     heat = go.Heatmap(
         z=alarm.to_numpy(), x=list(p.columns), y=names, customdata=p.round(4).to_numpy(), zmin=0, zmax=1,
         text=alarm.replace({0: "", 1: "!"}).to_numpy(), texttemplate="%{text}", xgap=2, ygap=2,
@@ -65,9 +67,11 @@ def _drift(results: Results, found: dict[str, pd.DataFrame]) -> list[Block]:
     told = ", ".join(
         f"{detector} in {batch}" for batch, detector in alarms[["batch", "detector"]].to_numpy()[-4:]
     )
+    silent = len(every) - rows["batch"].nunique()
     caption = (
-        f"{weeks} of {len(p.columns)} weeks raise an alarm (!)"
+        f"{weeks} of {len(every)} weeks raise an alarm (!)"
         + (f", last {told.replace('_', ' ')}" if told else "")
+        + (f"; {silent} have too few products that the catalogue has not to be judged" if silent else "")
         + ". Corrected p values: a week without drift alarms with the probability of params.yaml at most."
     )
     blocks: list[Block] = [FigureBlock("drift", caption, styled(figure, 130 + 30 * len(names)))]
