@@ -30,9 +30,17 @@ PORTS = {
     "mlflow": ("MLFLOW_PORT", 5006),
     "jupyter": ("JUPYTER_PORT", 8886),
     "service": ("SERVICE_PORT", 8000),
+    "prometheus": ("PROMETHEUS_PORT", 9090),
+    "alertmanager": ("ALERTMANAGER_PORT", 9093),
 }
 INSIDE = {"database"}
 """Services that nobody outside reaches."""
+IMAGES = {
+    "database": (r"postgres:\d+-bookworm", "999:999"),
+    "prometheus": (r"prom/prometheus:v\d+\.\d+\.\d+", "65534:65534"),
+    "alertmanager": (r"prom/alertmanager:v\d+\.\d+\.\d+", "65534:65534"),
+}
+"""Services that are others' images: pinned to a version, and who runs there."""
 SECONDS = 120
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
@@ -82,7 +90,7 @@ def test_ports_of_the_issue_are_open_to_this_machine_alone():
 def test_no_service_is_root_and_each_is_confined(tmp_path):
     for name, each in services().items():
         assert (
-            each["user"] == ("999:999" if name in INSIDE else "1000:1000")
+            each["user"] == (IMAGES[name][1] if name in IMAGES else "1000:1000")
             and each["read_only"]
             and each["cap_drop"] == ["ALL"]
         )
@@ -102,8 +110,8 @@ def test_targets_are_stages_of_the_dockerfile_that_end_as_no_root():
     text = (REPO / "docker/Dockerfile").read_text(encoding="utf-8")
     stages = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL))
     for name, each in services().items():
-        if name in INSIDE:
-            assert re.fullmatch(r"postgres:\d+-bookworm", each["image"])
+        if name in IMAGES:
+            assert re.fullmatch(IMAGES[name][0], each["image"])
             continue
         assert each["build"] == {"context": ".", "dockerfile": "docker/Dockerfile", "target": name}
         assert re.findall(r"^USER (.*)$", stages[name], re.MULTILINE) == ["1000:1000"]
@@ -276,3 +284,38 @@ def test_service(start, pristine, tmp_path, monkeypatch):  # noqa: F811
     with pytest.raises(urllib.error.HTTPError) as error:
         get(f"{address}/v1/models")
     assert error.value.code == 401
+
+
+@pytest.mark.parametrize(
+    ("name", "program"), [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")]
+)
+def test_what_watches_runs_as_it_stands(name, program, tmp_path):
+    """Debian's program takes the service's flags and files, with the paths of the container replaced."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed: apt-get install {program}")
+    port, variable = free_port(), PORTS[name][0]
+    each = services(**{variable: str(port)})[name]
+    places = {"/etc/prometheus": REPO / "docker/monitoring", "/etc/alertmanager": REPO / "docker/monitoring"}
+    places |= {f"={place}": f"={tmp_path}{place}" for place in ("/prometheus", "/alertmanager")}
+    flags = each["command"]
+    for inside, here in places.items():
+        flags = [flag.replace(inside, str(here)) for flag in flags]
+    flags = [flag.replace("=:", "=127.0.0.1:") for flag in flags]
+    more = ["--cluster.listen-address="] if name == "alertmanager" else []
+    with subprocess.Popen(
+        [program, *flags, *more], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            end = time.monotonic() + SECONDS
+            while True:
+                with (
+                    contextlib.suppress(urllib.error.URLError, ConnectionError),
+                    urlopen(each["healthcheck"]["test"][-1], timeout=5) as answer,
+                ):
+                    assert answer.status == 200
+                    break
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < end
+                time.sleep(0.2)
+        finally:
+            process.terminate()
