@@ -174,12 +174,14 @@ def put(package: Path, place: Path) -> None:
     shutil.rmtree(old)
 
 
-def break_package(place: Path) -> None:
-    """Cut the largest file of a package to half of its bytes."""
+def broken(package: Path, place: Path) -> Path:
+    """Make a copy of a package with its largest file cut to half of its bytes; return its place."""
+    shutil.copytree(package, place)
     largest = max((path for path in place.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     data = largest.read_bytes()
     largest.chmod(0o644)
     largest.write_bytes(data[: len(data) // 2])
+    return place
 
 
 def metrics(address: str) -> dict[str, float]:
@@ -224,11 +226,12 @@ def half(
     """
     place = folder / "packages" / "champion"
     shutil.copytree(two[0], place)
+    cut = broken(two[0], folder / "broken")
     products = bench_service.products()
     known = expected([*two], products)
     steps = [
         (0.2, lambda _: put(two[1], place)),
-        (0.35, lambda _: break_package(place)),
+        (0.35, lambda _: put(cut, place)),
         (0.5, lambda _: put(two[0], place)),
         (0.55, fail),
         (0.75, mend),

@@ -59,6 +59,6 @@ def test_a_package_is_replaced_whole_and_broken(tmp_path):
         (tmp_path / name / "file").write_text(name * 10)
     soak.put(tmp_path / "new", tmp_path / "old")
     assert (tmp_path / "old/file").read_text() == "new" * 10
-    soak.break_package(tmp_path / "old")
-    assert len((tmp_path / "old/file").read_text()) == 15
-    assert {path.name for path in tmp_path.iterdir()} == {"old", "new"}
+    assert len((soak.broken(tmp_path / "new", tmp_path / "cut") / "file").read_text()) == 15
+    assert len((tmp_path / "new/file").read_text()) == 30
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "new", "cut"}
