@@ -21,7 +21,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
-from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from aisle.pipeline import atomic, dvc_file, lock_file
@@ -182,10 +181,10 @@ def put_in_order(root: Path, known: list[str]) -> None:
     known
         The entries of before.
     """
+    from dvc.utils.serialize import dump_yaml, load_yaml  # lines are to be broken as DVC breaks them
+
     path = root / lock_file.LOCK
-    yaml = YAML()
-    yaml.width = sys.maxsize
-    content = yaml.load(path)
+    content = load_yaml(str(path))
     entries = content["stages"]
     new = {*entries} - {*known}
     wanted = [name for name in known if name in entries]
@@ -193,5 +192,5 @@ def put_in_order(root: Path, known: list[str]) -> None:
     if [*entries] == wanted:
         return
     content["stages"] = {name: entries[name] for name in wanted}
-    with atomic.replacing(path) as part, part.open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
+    with atomic.replacing(path) as part:
+        dump_yaml(str(part), content)

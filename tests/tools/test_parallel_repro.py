@@ -30,6 +30,7 @@ stages:
   left: {{cmd: "{python} wait.py left.txt right.txt", deps: [table.txt], outs: [left.txt]}}
   ingest: {{cmd: "{ingest}", deps: [given.txt], outs: [table.txt]}}
 """
+INGEST = "cp given.txt table.txt && echo " + " ".join(["a command that is longer than a line"] * 5)
 NAMES = ["report", "right", "left", "ingest"]
 
 
@@ -46,7 +47,7 @@ def empty(tmp_path_factory) -> Path:
 def make_root(empty, tmp_path, write_files, monkeypatch):
     """Return a maker of repositories with the small pipeline."""
 
-    def make(name: str, ingest: str = "cp given.txt table.txt") -> Path:
+    def make(name: str, ingest: str = INGEST) -> Path:
         root = Path(shutil.copytree(empty, tmp_path / name))
         python = Path(sys.executable)
         files = {"dvc.yaml": DVC.format(python=python, ingest=ingest), "given.txt": "a\n", "wait.py": WAIT}
