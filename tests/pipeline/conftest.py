@@ -50,7 +50,7 @@ LESS: dict[str, Any] = {
     "clustering.n_seeds": 2,
     "clustering.n_iter": 250,
     "clustering.max_k": 9,
-    "monitoring.stream": "data/sample/images",  # a stream that has not begun; tests/pipeline/test_demo.py has one
+    "monitoring.stream": "data/sample/images",  # has not begun; tests/pipeline/test_demo.py has one that has
     "grad_cam.n_bootstrap": 200,
     "grad_cam.pictures": 10,
 }
