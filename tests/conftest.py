@@ -99,6 +99,8 @@ class Workspace:
         self.write_table(rows)
         self.images = root / "images"
         self.images.mkdir()
+        params["monitoring"]["stream"] = str(root / "stream")  # one that has not begun
+        (root / "stream").mkdir()
         params["catalogue"] |= {
             "name": "tiny",
             "table": str(root / "products.csv"),
@@ -221,6 +223,7 @@ print("tensorflow" in sys.modules)
         self.run_models()
         self.run_items("explore", "audit_labels", "compare_folds", "check_leakage")
         self.run_items("explain_text", "explain_fusion", "champion")
+        self.run_items("monitor", "analyse_experiment", "follow_categories")
         # as explain_pictures writes it where its model has no weights
         figures = {"model": "none", "weights": status.ABSENT}
         tables.write_metrics(figures, self.root / "metrics/grad_cam.json", "tiny")

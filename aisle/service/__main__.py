@@ -152,14 +152,12 @@ def main() -> None:
     args = parser().parse_args()
     said = settings(args)
 
-    import sklearn
     import uvicorn  # a wrong command line is told at once
 
     from aisle.service import app, logs, state
 
     logs.configure()
     sys.setswitchinterval(SWITCH)
-    sklearn.set_config(skip_parameter_validation=True)  # a tenth of a small batch
     uvicorn.run(
         app.create(state.make(said)),
         host=args.host,

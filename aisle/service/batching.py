@@ -127,8 +127,11 @@ class Batcher:
         self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._next():
-            self._predict(batch)
+        from sklearn import config_context
+
+        with config_context(skip_parameter_validation=True):  # a tenth of a small batch; of this thread alone
+            while batch := self._next():
+                self._predict(batch)
 
     def _next(self) -> list[tuple[Job, int, int]]:
         """Return the next batch, as parts of jobs: from which product to which; [] when all is done."""

@@ -50,6 +50,7 @@ def results():
         confidence=0.95,
         target_error=0.01,
         products=products,
+        monitoring=None,
         rejects=EMPTY,
         clusters={name: points if values["ari"] else points[:0] for name, values in metrics.items()},
         label_issues=EMPTY,
