@@ -121,6 +121,15 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def ready(address: str) -> bool:
+    """Whether a service says that requests may be sent to it."""
+    try:
+        with urlopen(f"{address}/health/ready", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (URLError, ConnectionError):  # nobody listens yet, or it says 503
+        return False
+
+
 def post(address: str, body: Any) -> Any:
     """Return the answer to one request."""
     data = json.dumps(body).encode()

@@ -14,7 +14,6 @@ import csv
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -30,7 +29,7 @@ import requests
 
 from aisle.pipeline import cli, tables
 from aisle.pipeline.errors import AisleError
-from tools import repro, retrain, study
+from tools import bench_service, repro, retrain, study
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE, STREAM, MAPPING = ROOT / "data/sample", ROOT / "data/sample_stream", ROOT / "tools/demo.yaml"
@@ -102,9 +101,7 @@ def run_pipeline(workspace: Path) -> None:
 @contextmanager
 def service(workspace: Path) -> Iterator[str]:
     """Run the service on a free port of loopback; yield its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = bench_service.free_port()
     command = [sys.executable, "-m", "aisle.service", "--port", str(port), "--watch", "0.5"]
     command += ["--database", f"sqlite:///{workspace / 'service.db'}", "--review-share", "0.3"]
     with (workspace.parent / "service.log").open("w") as log:
@@ -123,10 +120,7 @@ def service(workspace: Path) -> Iterator[str]:
 def _ready(address: str, process: "subprocess.Popen[bytes]", log: str) -> bool:
     if process.poll() is not None:
         raise AisleError(f"the service must run; it ended with {process.returncode}, see {log}")
-    try:
-        return requests.get(f"{address}/health/ready", timeout=5).ok
-    except requests.ConnectionError:
-        return False
+    return bench_service.ready(address)
 
 
 def until(condition: Any, what: str) -> None:

@@ -144,7 +144,7 @@ def serving(folder: Path, database: str) -> Iterator[tuple[str, psutil.Process]]
         address = f"http://127.0.0.1:{port}"
         try:
             end = time.monotonic() + bench_service.START
-            while not _ready(address):
+            while not bench_service.ready(address):
                 if process.poll() is not None or time.monotonic() > end:
                     file.flush()
                     said = log.read_text(encoding="utf-8", errors="replace")[-600:]
@@ -155,13 +155,6 @@ def serving(folder: Path, database: str) -> Iterator[tuple[str, psutil.Process]]
             process.terminate()
             process.wait()
             copier.join()
-
-
-def _ready(address: str) -> bool:
-    try:
-        return requests.get(f"{address}/health/ready", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def put(package: Path, place: Path) -> None:
