@@ -184,27 +184,45 @@ def side_by_side(root: Path, names: list[str]) -> None:
         raise SystemExit(255)  # as of `dvc repro`
 
 
+def reproduce(root: Path, arguments: list[str]) -> None:
+    """Run what must run of the pipeline in a folder; dvc.lock survives a run that was killed.
+
+    Parameters
+    ----------
+    root
+        The folder with dvc.yaml.
+    arguments
+        Of `dvc repro`; with none the stages run side by side.
+
+    Raises
+    ------
+    SystemExit
+        If a stage failed: it has said why.
+    """
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    if done := lock_file.restore(root):
+        print(done, flush=True)
+    lock_file.keep(root)
+    if not arguments:
+        names, total = to_run(root)
+        print(announcement(names, total), flush=True)
+        if len(names) > 1 and cores.processors() > 1:
+            side_by_side(root, names)
+            arguments = ["--quiet"]  # it would say of each stage that nothing has changed
+    ran = subprocess.run(["dvc", "repro", *arguments], cwd=root, check=False)
+    lock_file.keep(root)
+    if ran.returncode:
+        raise SystemExit(ran.returncode)
+
+
 def main() -> None:
     """Check, count, run, answer."""
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     check_names(ROOT)
-    if done := lock_file.restore(ROOT):
-        print(done, flush=True)
-    lock_file.keep(ROOT)
-    if not arguments:
-        names, total = to_run(ROOT)
-        print(announcement(names, total), flush=True)
-        if len(names) > 1 and cores.processors() > 1:
-            side_by_side(ROOT, names)
-            arguments = ["--quiet"]  # it would say of each stage that nothing has changed
-    ran = subprocess.run(["dvc", "repro", *arguments], cwd=ROOT, check=False)
-    lock_file.keep(ROOT)
-    if ran.returncode:
-        raise SystemExit(ran.returncode)
+    reproduce(ROOT, arguments)
     print(answer(ROOT))
 
 

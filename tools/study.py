@@ -23,14 +23,17 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where this runs as a script
+
 from aisle.catalogue import label_overlay, presets
 from aisle.catalogue.columns import CatalogueParams
-from aisle.pipeline import atomic, dvc_file, item_cache, lock_file, names
+from aisle.pipeline import atomic, dvc_file, item_cache, names
 from aisle.pipeline.cli import run
 from aisle.pipeline.errors import AisleError
 from aisle.pipeline.params import check, read_yaml
 from aisle.pipeline.tables import read_csv, read_json
 from aisle.pretrained import download
+from tools import repro
 
 ROOT = Path(__file__).resolve().parent.parent
 CHANGES = "data/category_changes.csv"
@@ -380,11 +383,7 @@ def main() -> None:
         shutil.copyfile(adjudicated, workspace / ADJUDICATED)
     os.environ["AISLE_CACHE"] = str(item_cache.folder(ROOT) or "off")
     os.environ["AISLE_WEIGHTS"] = str(ROOT / download.store())
-    if done := lock_file.restore(workspace):
-        print(done, flush=True)
-    lock_file.keep(workspace)
-    call("dvc", "repro", cwd=workspace)
-    lock_file.keep(workspace)
+    repro.reproduce(workspace, [])
     identity = ("-c", "user.name=aisle", "-c", "user.email=aisle@localhost")
     revision = call("git", "rev-parse", "--short", "HEAD", cwd=ROOT, capture=True)
     call("git", "add", "--all", cwd=workspace)
