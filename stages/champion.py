@@ -34,12 +34,13 @@ def main() -> None:
     choice = champion.choose(scores, tables.read_csv(evaluation / "folds.csv"), sizes, params)
     source.publish({choice.champion: args.champion, choice.challenger: args.challenger})
     inputs = stored_products.StoredInputs(args.texts, args.pictures, args.features)
-    field_promises.add([args.champion, args.challenger], inputs, args.folds)
+    promised = field_promises.add([args.champion, args.challenger], inputs, args.folds)
     predicted = stored_products.predict_all(args.champion, inputs)
     tables.write(predicted, args.predictions, label, model=choice.champion)
     stored_products.write_unlabelled(predicted, args.folds, args.texts, args.predicted, args.predicted_csv)
     tables.write_csv(choice.table, args.candidates, label)
-    tables.write_metrics(metrics := champion.metrics(choice, scores, params), args.metrics, label)
+    metrics = champion.metrics(choice, scores, params) | {"by_fields": promised[args.champion]}
+    tables.write_metrics(metrics, args.metrics, label)
     review.write(args.review, evaluation, args.champion, baseline, metrics, args.folds, label)
     print(f"champion {choice.champion}, challenger {choice.challenger}")
 

@@ -217,7 +217,9 @@ def entry(promise: selective.Promise, threshold: float) -> dict[str, Any]:
     }
 
 
-def add(folders: Iterable[str], inputs: StoredInputs, folds: str | Path) -> None:
+def add(
+    folders: Iterable[str], inputs: StoredInputs, folds: str | Path
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Write into each package what is promised of sets of fields; a folder without one is left as it is.
 
     Parameters
@@ -228,8 +230,16 @@ def add(folders: Iterable[str], inputs: StoredInputs, folds: str | Path) -> None
         All products of the catalogue.
     folds
         Path of data/folds.parquet.
+
+    Returns
+    -------
+    dict
+        Folder to what `promises` returns of its package.
     """
     table = tables.align(tables.read(folds), inputs.product_ids, str(folds), "data/text.parquet")
+    found = {}
     for folder in folders:
         if (Path(folder) / packaging.FILE).is_file():
-            packaging.promise(Path(folder), promises(Predictor(folder), inputs, table))
+            found[folder] = promises(Predictor(folder), inputs, table)
+            packaging.promise(Path(folder), found[folder])
+    return found

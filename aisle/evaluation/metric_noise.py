@@ -40,7 +40,7 @@ DEFINED = (
 """Numbers with a point that are settings, or facts of the catalogue's texts and files."""
 FITTED = (
     "*temperature", "*mean_weight_*", "phi_*", "best_k", "*_p", "*_p_holm", "*_sd", "*_standard_error",
-    "guaranteed_*",
+    "guaranteed_*", "threshold",
 )  # fmt: skip
 """What is fitted or chosen by a score, and statements about one: that score is judged, and not they."""
 ROUNDING = {"ari*": 0.01, "*megabytes": 0.1}

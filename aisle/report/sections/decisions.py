@@ -25,6 +25,7 @@ def section(results: Results) -> Section:
         _risk_coverage(results),
         _decisions(results, list(results.shown)),
         _by_category(results),
+        _by_fields(results),
         _reliability(results),
         _calibration(results, list(results.shown)),
         *_review(results),
@@ -121,6 +122,33 @@ def _by_category(results: Results) -> TableBlock:
     )
     caption = f"{results.title(results.champion)}, out of fold, by predicted category: exact intervals"
     return TableBlock(caption, table)
+
+
+def _by_fields(results: Results) -> Block:
+    known = results.metrics["champion"]["by_fields"]
+    if not known:
+        return Paragraph(
+            "A product that lacks one of the fields that the model reads goes to a person: no set of fewer "
+            "fields was tried on enough products."
+        )
+    table = pd.DataFrame(
+        [
+            {
+                "products with": fields,
+                "decided automatically": f"{each['guaranteed_coverage']:.1%}",
+                "promised error": f"at most {each['guaranteed_bound']:.2%}" if decides else "no promise",
+                "threshold": f"{each['threshold']:.3f}" if decides else "none: all to a person",
+                "calibrated on": f"{each['calibrated_on']:,}",
+            }
+            for fields, each in known.items()
+            for decides in [each["threshold"] is not None]
+        ]
+    )
+    title = (
+        f"{results.title(results.champion)}, of products with these fields alone: each set's promise holds "
+        "on its own, any other set goes to a person"
+    )
+    return TableBlock(title, table)
 
 
 def _reliability(results: Results) -> FigureBlock:

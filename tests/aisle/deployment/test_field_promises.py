@@ -153,10 +153,11 @@ def test_a_product_is_decided_by_the_threshold_of_what_it_has(built, package, in
         {"title": ["quartz alarm dial", "", ""], "description": ["", "quartz alarm dial", ""]}
     )
     assert Predictor(folder).predict(shop)["send_to_person"].all()  # of neither set anything is known
-    field_promises.add([str(folder), str(other)], inputs, built.root / "data/folds.parquet")
+    told = field_promises.add([str(folder), str(other)], inputs, built.root / "data/folds.parquet")
     assert not [*other.iterdir()]
     predictor = Predictor(folder)  # its manifest fits
     by_fields = predictor.package.decision["by_fields"]
+    assert told == {str(folder): by_fields}
     decided = predictor.predict(shop)
     for place, field in enumerate(("title", "description")):
         sure = decided["predicted_probability"][place] >= by_fields[field]["threshold"]

@@ -165,6 +165,7 @@ def make_results(jpeg):
         champion = around("champion_accuracy", 0.8) | {"champion": "baseline", "best": "both", "tied": 2}
         champion |= {
             "champion_megabytes": 1.0,
+            "by_fields": {},
             "champion_behind": 0.1,
             "candidates": 3,
             "standard_errors": 1.0,

@@ -36,6 +36,20 @@ def test_the_promise_of_the_model_to_use_is_said_first(make_results):
     )
 
 
+def test_what_is_promised_of_products_that_lack_fields(make_results):
+    results = make_results()
+    told = [block.text for block in decisions.section(results).blocks if isinstance(block, Paragraph)]
+    assert any("lacks one of the fields" in text for text in told)
+    no = {"threshold": None, "guaranteed_bound": None, "guaranteed_coverage": 0.0, "calibrated_on": 300}
+    yes = {"threshold": 0.8, "guaranteed_bound": 0.009, "guaranteed_coverage": 0.5, "calibrated_on": 300}
+    results.metrics["champion"]["by_fields"] = {"title": no, "title + description": yes}
+    tables = [block for block in decisions.section(results).blocks if isinstance(block, TableBlock)]
+    (rows,) = [block.frame for block in tables if "with these fields alone" in block.caption]
+    assert rows["products with"].tolist() == ["title", "title + description"]
+    assert rows["promised error"].tolist() == ["no promise", "at most 0.90%"]
+    assert rows["threshold"].tolist() == ["none: all to a person", "0.800"]
+
+
 def test_all_models_are_folded_away(make_results, flat):
     section = decisions.section(make_results())
     captions = [block.caption for block in flat(section) if isinstance(block, TableBlock)]
