@@ -9,6 +9,7 @@ without its weights audits nothing.
 """
 
 from aisle.evaluation.label_audit import LabelAuditParams, audit
+from aisle.models import predictions_table
 from aisle.pipeline import cli, tables
 from aisle.pipeline.params import load_params
 
@@ -25,7 +26,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     params = load_params(args.params, "label_audit", LabelAuditParams)
-    predictions = tables.read(args.predictions)
+    predictions = predictions_table.read_cv(args.predictions)
     products = tables.read(args.products, ["product_id", "title"])
     folds = tables.read(args.folds, ["product_id", "category", "group"])
     ranked, figures = audit(predictions, products, folds, params)

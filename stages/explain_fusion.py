@@ -10,7 +10,7 @@ weights are not available.
 from pathlib import Path
 
 from aisle.explanation.modality_shap import explain_fusion
-from aisle.models import model_folder
+from aisle.models import model_folder, predictions_table
 from aisle.pipeline import cli, tables
 from aisle.pretrained.status import kind
 
@@ -29,7 +29,7 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     for place in sorted(path.parent for path in Path(args.models).glob(f"*/{model_folder.DESCRIPTION}")):
         model = model_folder.read(place)
-        members = [tables.read(folder / f"{name}.parquet") for name in model.members]
+        members = [predictions_table.read_cv(folder / f"{name}.parquet") for name in model.members]
         explained, summary = explain_fusion(model, members)
         label = members[0].attrs["catalogue"]
         tables.write(explained, output / f"{model.name}.parquet", label)

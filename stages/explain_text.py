@@ -8,7 +8,7 @@ explained was fitted on all products; which examples are right or wrong was pred
 """
 
 from aisle.explanation.word_shap import TextExplanationParams, explain
-from aisle.models import model_folder
+from aisle.models import model_folder, predictions_table
 from aisle.pipeline import cli, tables
 from aisle.pipeline.params import load_params
 
@@ -26,7 +26,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     params = load_params(args.params, "explain.text", TextExplanationParams)
-    model, predictions = model_folder.read(args.model), tables.read(args.predictions)
+    model, predictions = model_folder.read(args.model), predictions_table.read_cv(args.predictions)
     texts, products = tables.read(args.texts), tables.read(args.products, ["product_id", "title", "category"])
     words, words_of_examples = explain(model, texts, predictions, products, params)
     tables.write_csv(words, args.output, texts.attrs["catalogue"])

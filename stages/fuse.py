@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from aisle.models import decision_fusion, model_folder
+from aisle.models import decision_fusion, model_folder, predictions_table
 from aisle.pipeline import cli, tables
 from aisle.pipeline.params import load_params
 
@@ -29,10 +29,11 @@ def main() -> None:
     Path(args.models).mkdir(parents=True, exist_ok=True)
     for name, params in tqdm(fusions.items(), desc="fusions", unit="fusion", disable=None):
         paths = {member: Path(args.predictions) / f"{member}.parquet" for member in params.models}
-        members = {member: tables.read(path) for member, path in paths.items()}
+        members = {member: predictions_table.read(path) for member, path in paths.items()}
         table, model = decision_fusion.run(name, params, members)
         attrs = {str(key): str(value) for key, value in table.attrs.items()}
         catalogue = members[params.models[0]].attrs["catalogue"]
+        del members  # most of the memory, and not needed to write
         tables.write(table, Path(args.output) / f"{name}.parquet", catalogue, **attrs)
         model_folder.write(model, Path(args.models) / name)
 

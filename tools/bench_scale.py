@@ -20,8 +20,8 @@ from aisle.pipeline import atomic, cli
 from tools.measured import cores
 
 RESULT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "scale.json"
-PARTS = ("near_duplicates", "encoding", "ray_engine", "pipeline", "peers")
-SIZED = ("pipeline",)
+PARTS = ("near_duplicates", "encoding", "ray_engine", "pipeline", "memory", "peers")
+SIZED = ("pipeline", "memory")
 """Parts that are measured at the sizes that are asked for."""
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from aisle.pipeline.cores import in_processes
@@ -24,16 +24,18 @@ def vectors(texts: pd.Series) -> csr_matrix:
     """
     starts = range(0, len(texts), CHUNK)
     numbers = dict[str, int]()
-    parts = []
+    parts: dict[str, list[np.ndarray]] = {"data": [], "indices": [], "length": []}
     for terms, counts in in_processes(lambda start: _counted(texts.iloc[start : start + CHUNK]), starts):
         own = np.array([numbers.setdefault(term, len(numbers)) for term in terms], np.int32)
-        counts.indices = own[counts.indices] if len(own) else counts.indices
-        parts.append(counts)
-    width = len(numbers)
-    matrix = vstack([csr_matrix((p.data, p.indices, p.indptr), (p.shape[0], width)) for p in parts], "csr")
-    del parts
+        parts["data"].append(counts.data)
+        parts["indices"].append(own[counts.indices] if len(own) else counts.indices)
+        parts["length"].append(np.diff(counts.indptr))
+    # one after the other, each taken apart from its parts: of many texts there is room for the matrix once
+    data, indices, length = (np.concatenate(parts.pop(name)) for name in ("data", "indices", "length"))
+    indptr = np.concatenate([[0], np.cumsum(length, dtype=np.int64)])
+    matrix = csr_matrix((data, indices, indptr), (len(texts), len(numbers)))
     matrix.sort_indices()
-    return TfidfTransformer().fit_transform(matrix, None)
+    return TfidfTransformer().fit(matrix).transform(matrix, copy=False)
 
 
 def _counted(texts: pd.Series) -> tuple[list[str], csr_matrix]:

@@ -41,7 +41,7 @@ def pairs(matrix: csr_matrix, threshold: float) -> tuple[np.ndarray, np.ndarray]
         Rows, left < right, by left and right. No pair is missed, and none has a cosine below the threshold by
         more than `SLACK`: `cosines` tells which of them are at it.
     """
-    ordered = _shared(matrix)
+    ordered = shared_columns(matrix)
     prefix, last, rest = _prefixes(ordered, REST * threshold)
     columns = prefix.T.tocsr()
     met = np.diff(columns.indptr)[prefix.indices]
@@ -89,14 +89,32 @@ def cosines(matrix: csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarr
     return sums
 
 
-def _shared(matrix: csr_matrix) -> csr_matrix:
-    """Return the rows, sorted, without the columns that one row alone has: no cosine has a part of these."""
-    rows = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    kept = rows[matrix.indices] > 1
-    before = np.concatenate([[0], np.cumsum(kept)])
-    shared = csr_matrix((matrix.data[kept], matrix.indices[kept], before[matrix.indptr]), matrix.shape)
+def shared_columns(matrix: csr_matrix) -> csr_matrix:
+    """Return the rows, sorted, without the columns that one row alone has; the matrix itself if it has none.
+
+    No cosine of two rows has a part of these.
+    """
+    kept = (_rows_of_each(matrix) > 1)[matrix.indices]
+    if kept.all() and matrix.has_sorted_indices:
+        return matrix
+    length = [
+        np.add.reduceat(np.append(kept[matrix.indptr[start] : matrix.indptr[end]], False), places, dtype=int)
+        * (np.diff(matrix.indptr[start : end + 1]) > 0)
+        for start, end in _blocks(matrix.indptr)
+        for places in [matrix.indptr[start:end] - matrix.indptr[start]]
+    ]
+    indptr = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, int), *length]))])
+    shared = csr_matrix((matrix.data[kept], matrix.indices[kept], indptr), matrix.shape)
     shared.sort_indices()
     return shared
+
+
+def _rows_of_each(matrix: csr_matrix) -> np.ndarray:
+    """Return how many rows have each column, (columns,)."""
+    rows = np.zeros(matrix.shape[1], int)
+    for start in range(0, len(matrix.indices), BLOCK):  # NumPy makes 8 bytes of each of what it counts
+        rows += np.bincount(matrix.indices[start : start + BLOCK], minlength=len(rows))
+    return rows
 
 
 def _prefixes(matrix: csr_matrix, limit: float) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
@@ -113,9 +131,9 @@ def _prefixes(matrix: csr_matrix, limit: float) -> tuple[csr_matrix, np.ndarray,
     """
     n, width = matrix.shape
     rank = np.empty(width, np.int32)
-    rank[np.lexsort([np.arange(width), np.bincount(matrix.indices, minlength=width)])] = np.arange(width)
+    rank[np.lexsort([np.arange(width), _rows_of_each(matrix)])] = np.arange(width)
     parts, last, rest = [], np.full(n, -1), np.zeros(n)
-    for start, end in _blocks(matrix.indptr):
+    for start, end in _blocks(matrix.indptr, BLOCK // 8):  # of each entry there are six more on the way
         part = matrix[start:end]
         ranked = csr_matrix((part.data, rank[part.indices], part.indptr), part.shape)
         ranked.sort_indices()
@@ -133,11 +151,14 @@ def _prefixes(matrix: csr_matrix, limit: float) -> tuple[csr_matrix, np.ndarray,
     return vstack([csr_matrix((0, width), dtype=matrix.dtype), *parts], format="csr"), last, rest
 
 
-def _blocks(cost: np.ndarray) -> list[tuple[int, int]]:
-    """Return ranges of rows that cost at most `BLOCK`, or are one row; `cost` is the sum before each row."""
+def _blocks(cost: np.ndarray, most: int = 0) -> list[tuple[int, int]]:
+    """Return ranges of rows that cost at most `most`, or `BLOCK`, or are one row.
+
+    `cost` is the sum before each row.
+    """
     blocks, start = [], 0
     while start < len(cost) - 1:
-        end = max(start + 1, int(np.searchsorted(cost, cost[start] + BLOCK, side="right")) - 1)
+        end = max(start + 1, int(np.searchsorted(cost, cost[start] + (most or BLOCK), side="right")) - 1)
         blocks.append((start, end))
         start = end
     return blocks

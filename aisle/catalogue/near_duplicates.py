@@ -28,12 +28,15 @@ def text_pairs(texts: pd.Series, threshold: float) -> pd.DataFrame:
     if not texts.str.contains(r"\w").any():
         return pd.DataFrame({"left": [], "right": [], "similarity": []}).astype({"left": int, "right": int})
     same, _ = pd.factorize(texts)
-    different = character_vectors.vectors(texts)[np.unique(same, return_index=True)[1]]
-    every = np.arange(different.shape[0])
+    different = character_vectors.vectors(texts)
+    if same.max() + 1 < len(texts):
+        different = different[np.unique(same, return_index=True)[1]]
+    own, repeated = np.zeros(different.shape[0], np.float32), np.flatnonzero(np.bincount(same) > 1)
+    own[repeated] = cosine_pairs.cosines(different, repeated, repeated)
+    different = cosine_pairs.shared_columns(different)  # of two texts they are all that matters
     left, right = cosine_pairs.pairs(different, threshold)
     # in either order: the last bit depends on which of two texts comes first
-    sides = (np.concatenate(each) for each in ([every, left, right], [every, right, left]))
-    own, forth, back = np.split(cosine_pairs.cosines(different, *sides), [len(every), len(every) + len(left)])
+    forth, back = (cosine_pairs.cosines(different, *each) for each in ((left, right), (right, left)))
     table = _of_all(same, own, left, right, forth, back)
     table = table[table["value"] >= np.float32(threshold - 1e-6)]
     table["similarity"] = table.pop("value").astype(float).round(4)

@@ -4,15 +4,11 @@ A task of Ray is a shard; it reads and writes itself, and nothing but the counts
 the package open for the next one. What a shard needs must be on storage that every node sees.
 """
 
-import os
-import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -25,19 +21,10 @@ from aisle.deployment.shard_pool import TRIES, Outcome, Progress, gathered
 from aisle.deployment.shards import Results, Shard, system
 from aisle.pipeline.cores import processors
 from aisle.pipeline.errors import AisleError
+from aisle.pipeline.ray_session import keep_to_own_processors, line, running
 
 if TYPE_CHECKING:
     from aisle.deployment.predictor import Predictor
-
-STORE = 80 << 20
-"""Bytes of Ray's shared memory where it is started here, about the least it takes: only counts go through."""
-WAITED = 10
-"""Seconds for a cluster's head to answer."""
-SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1", "RAY_SCHEDULER_EVENTS": "0"}
-"""No statistics are sent to Ray's makers, and stderr is ours."""
-
-
-QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
 
 
 def predict_shards(job: Job, shards: Sequence[Shard], workers: int | None = None) -> Counts:
@@ -60,87 +47,6 @@ def predict_shards(job: Job, shards: Sequence[Shard], workers: int | None = None
     """
     with running(min(workers or processors(), len(shards))):
         return gathered(shards, lambda progress: _on_nodes(_absolute(job), shards, workers, progress))
-
-
-@contextmanager
-def running(workers: int) -> Iterator[Any]:
-    """Connect to Ray at RAY_ADDRESS, or start one here for so many processes; give its module.
-
-    One that this process is connected to already is taken, and left as it is.
-
-    Raises
-    ------
-    AisleError
-        If it is not installed, does not start or cannot be reached.
-    """
-    address = os.environ.get("RAY_ADDRESS", "").strip()
-    os.environ.update({name: os.environ.get(name, value) for name, value in SILENT.items()})
-    if not address and "RAY_AUTH_MODE" not in os.environ:  # Ray reads it when it is imported
-        os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)})
-    try:
-        import ray
-    except ImportError as error:
-        raise AisleError(
-            f"--engine ray takes the packages of the group `ray`: pip install '.[batch,ray]' ({error})"
-        ) from None
-    if ray.is_initialized():
-        yield ray
-        return
-    check_answers(address)
-    with (
-        TemporaryDirectory(prefix="aisle-", ignore_cleanup_errors=True) as folder,
-        redirect_stdout(StringIO()),  # where Ray tells of workers that die
-    ):
-        try:
-            if address:
-                ray.init(address, **QUIET)
-            else:
-                _start(workers, folder)
-        except Exception as error:  # of many kinds, a bare Exception among them
-            ray.shutdown()
-            what = f"at RAY_ADDRESS={address} must be one to connect to" if address else "must start here"
-            raise AisleError(f"Ray {what}: {type(error).__name__}: {_line(error)}") from None
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
-
-
-def check_answers(address: str) -> None:
-    """Raise an AisleError if nothing answers at a `host:port`: Ray would try for minutes, and say nothing."""
-    host, _, port = address.rpartition(":")
-    if "://" in address or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), WAITED).close()
-    except (OSError, OverflowError) as error:
-        raise AisleError(
-            f"RAY_ADDRESS must be the host:port of a cluster's head; nothing answers at {address} ({error})"
-        ) from None
-
-
-def _start(workers: int, folder: str) -> None:
-    """Start Ray for this process alone: whoever reaches its ports can run code, so they are on loopback."""
-    import ray
-    from ray._private import ray_constants
-
-    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False  # no public way
-    try:
-        ray.init(
-            "local",
-            num_cpus=workers,
-            include_dashboard=False,
-            object_store_memory=STORE,
-            _temp_dir=folder,
-            _node_ip_address="127.0.0.1",
-            **QUIET,
-        )
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _absolute(job: Job) -> Job:
@@ -169,7 +75,7 @@ def _on_nodes(
         try:
             result: Counts | str = ray.get(done)
         except ray.exceptions.RayTaskError as error:
-            result = f"{type(error.cause).__name__}: {_line(error.cause)}"
+            result = f"{type(error.cause).__name__}: {line(error.cause)}"
         except ray.exceptions.RayError as error:  # its process, or its node, is no more
             if tries[shard.place] < TRIES:
                 waiting.append(shard)
@@ -226,32 +132,5 @@ def opened(package: str, digest: str | None) -> "Predictor":
         raise AisleError(f"the package must be {SHARED}; there is no {file}")
     if digest and manifest.identity(package) != digest:
         raise AisleError(f"the package must be the same on every node; {package} is another one")
-    _keep_to_own_processors()
+    keep_to_own_processors()
     return Predictor(package)
-
-
-_place: list[socket.socket] = []
-"""Held as long as the process lives."""
-
-
-def _keep_to_own_processors() -> None:
-    """Take a share of the node's processors that no other process of this run on it has.
-
-    Ray counts processors and binds nobody to one, and OpenVINO makes as many streams as it sees processors.
-    Which share is free is told by abstract sockets: a name is its holder's until that ends, however it ends.
-    """
-    import ray
-
-    context, cores = ray.get_runtime_context(), sorted(os.sched_getaffinity(0))
-    node = next(each for each in ray.nodes() if each["NodeID"] == context.get_node_id())
-    shares = max(1, int(node["Resources"].get("CPU", 1)))
-    for i in range(shares):
-        place = socket.socket(socket.AF_UNIX)
-        try:
-            place.bind(f"\0aisle {context.get_node_id()} {context.get_job_id()} {i}")
-        except OSError:  # another's
-            place.close()
-            continue
-        _place.append(place)
-        os.sched_setaffinity(0, cores[i::shares] or [cores[i % len(cores)]])
-        return

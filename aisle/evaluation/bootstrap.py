@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, issparse
 
 from aisle.evaluation.metrics import EvaluationParams
 
-CELLS = 1 << 23
+CELLS = 1 << 21
 """Resamples x groups that are in memory in double precision at a time."""
 
 

@@ -51,7 +51,10 @@ def calibrated(table: pd.DataFrame) -> pd.DataFrame:
         fitted = fit_temperature(values[learn], y[learn])
         values[where], temperature[where] = scale(values[where], fitted), fitted
     scaled = pd.DataFrame(values, columns=columns, index=table.index)
-    return pd.concat([table.drop(columns=columns).assign(temperature=temperature), scaled], axis=1)
+    rest = table.drop(columns=columns)
+    result: pd.DataFrame = pd.concat([rest, scaled], axis=1, copy=False)  # type: ignore[call-overload]
+    result.insert(len(rest.columns), "temperature", temperature)  # afterwards: concat would put it among them
+    return result
 
 
 def bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:

@@ -79,29 +79,42 @@ def prepare(
     params: EvaluationParams,
 ) -> Model:
     """Return a model of the predictions of each of its seeds; `group`: of near-duplicates, by product_id."""
-    table = pd.concat([each.assign(seed=seed) for seed, each in sorted(seeds.items())], ignore_index=True)
+    table = _with_seeds(seeds)
+    del seeds  # what is not needed any more is most of the memory
+    test, tree = predictions_table.test_rows(table), tree_scores.tree_of(table)
     scaled = calibration.calibrated(table)
+    del table
     decided = selective.decide(scaled, group, params.target_error, params.confidence)
-    tree = tree_scores.tree_of(table)
     if tree.height > 1:
         decided = decided.join(tree_scores.decide(scaled, tree, group, params))
-    inner = predictions_table.inner_rows(scaled[scaled["protocol"] == main_protocol(scaled)])
-    values = probabilities(selective.evidence(inner, group))
+    keys = scaled[["product_id", "protocol", "seed", "repeat", "inner_fold"]]  # without the probabilities
+    inner = predictions_table.inner_rows(keys[keys["protocol"] == main_protocol(keys)])
+    values = probabilities(scaled.take(selective.evidence(inner, group).index.to_numpy()))
     nodes = tree_ways.ways(values, tree).probability if tree.height > 1 else np.empty((len(values), 0))
-    test = predictions_table.test_rows(table)
     return Model(title, frozenset(modalities), weights, test, decided, values.max(axis=1), nodes)
+
+
+def _with_seeds(seeds: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """Return the predictions of all seeds, with a column `seed`; of one seed its probabilities, no copy."""
+    parts = []
+    for seed, table in sorted(seeds.items()):
+        part = table.copy(deep=False)
+        part["seed"] = seed
+        parts.append(part)
+    if len(parts) == 1:
+        return predictions_table.renumbered(parts[0])
+    return pd.concat(parts, ignore_index=True)
 
 
 def aligned(table: pd.DataFrame, baseline: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a model's predictions, its test rows in the baseline's order: both have the same products."""
     reference = predictions_table.test_rows(baseline)
     reference = reference[reference["protocol"].isin(table["protocol"].unique())]
-    test = predictions_table.align(
-        predictions_table.test_rows(table), reference, f"predictions of {name}", "the baseline's"
-    )
-    inner = predictions_table.inner_rows(table)
-    inner = inner.sort_values(predictions_table.KEYS)  # sums over them are then the same whatever the order
-    return pd.concat([test, inner], ignore_index=True)
+    is_test = table["inner_fold"].to_numpy() == predictions_table.TEST
+    test = predictions_table.places(table[is_test], reference, f"predictions of {name}", "the baseline's")
+    keys = table[predictions_table.KEYS].reset_index(drop=True)[~is_test]
+    inner = keys.sort_values(predictions_table.KEYS).index  # sums over them: the same whatever the order
+    return predictions_table.renumbered(table.take(np.concatenate([np.flatnonzero(is_test)[test], inner])))
 
 
 def summarise(table: pd.DataFrame, group: np.ndarray, params: EvaluationParams) -> dict[str, Any]:

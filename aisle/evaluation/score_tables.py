@@ -31,7 +31,7 @@ from aisle.pipeline.cores import in_processes
 from aisle.pipeline.errors import AisleError, some
 from aisle.pretrained.status import ABSENT, kind
 
-Predictions = dict[str, dict[int, pd.DataFrame]]
+Predictions = Mapping[str, dict[int, pd.DataFrame]]
 """Model to its predictions by seed (`NO_SEED` alone where it has none)."""
 
 
@@ -97,13 +97,9 @@ def evaluate(
     levels = path_levels(
         products.set_index("product_id")["category_path"], folds.set_index("product_id")["category"]
     )
-    listed = list_models(predictions)
     group = folds.set_index("product_id")["group"]
-    models = {
-        name: _prepare(name, predictions[name], baseline, group, params)
-        for name, weights in zip(listed["model"], listed["weights"], strict=True)
-        if weights != ABSENT
-    }
+    listed, models = _prepared(predictions, baseline, group, params)
+    seeds = listed.set_index("model")["seeds"]
     scores = score_models(models, folds, levels, params)
     for name, model in models.items():
         if len(rows := model.rows("cv")):
@@ -115,7 +111,7 @@ def evaluate(
     seed_scores = {
         name: model_scores.seed_scores(model, params.confidence)
         for name, model in models.items()
-        if len(predictions[name]) > 1
+        if seeds[name] > 1
     }
     every = {name: scores.get(name, {"weights": ABSENT}) for name in predictions}
     made = score_tables(models, scores, folds, products, params)
@@ -130,30 +126,34 @@ def _baseline(predictions: Predictions, name: str) -> pd.DataFrame:
         raise AisleError(
             f"evaluation.baseline must be a model without seeds whose weights are available; {name!r} is not"
         )
-    return table
+    return predictions_table.test_rows(table)
 
 
-def list_models(predictions: Predictions) -> pd.DataFrame:
-    """Return a row per model: model, seeds (how many), title, modalities, weights."""
-    rows = []
-    for name, by_seed in predictions.items():
+def _prepared(
+    predictions: Predictions, baseline: pd.DataFrame, group: pd.Series, params: EvaluationParams
+) -> tuple[pd.DataFrame, dict[str, Model]]:
+    """Return a row per model (model, seeds: how many, title, modalities, weights), and those with weights.
+
+    One after another, since of each but a fifth is inner rows that nobody asks for afterwards.
+    """
+    rows, models = [], dict[str, Model]()
+    for name in predictions:
+        by_seed = dict(predictions[name])
         attrs = next(iter(by_seed.values())).attrs
-        about = {key: attrs[key] for key in ("title", "modalities")}
-        rows.append({"model": name, "seeds": len(by_seed), **about, "weights": kind(attrs["weights"])})
-    return pd.DataFrame(rows)
-
-
-def _prepare(
-    name: str,
-    by_seed: dict[int, pd.DataFrame],
-    baseline: pd.DataFrame,
-    group: pd.Series,
-    params: EvaluationParams,
-) -> Model:
-    attrs = next(iter(by_seed.values())).attrs
-    same = {seed: model_scores.aligned(table, baseline, name) for seed, table in by_seed.items()}
-    modalities = attrs["modalities"].split("+")
-    return model_scores.prepare(attrs["title"], modalities, kind(attrs["weights"]), same, group, params)
+        title, modalities, weights = attrs["title"], attrs["modalities"], kind(attrs["weights"])
+        about = {"title": title, "modalities": modalities, "weights": weights}
+        rows.append({"model": name, "seeds": len(by_seed), **about})
+        if weights == ABSENT:
+            continue
+        models[name] = model_scores.prepare(
+            title,
+            modalities.split("+"),
+            weights,
+            {seed: model_scores.aligned(by_seed.pop(seed), baseline, name) for seed in [*by_seed]},
+            group,
+            params,
+        )
+    return pd.DataFrame(rows), models
 
 
 def score_models(

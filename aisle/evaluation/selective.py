@@ -241,19 +241,19 @@ def decide(table: pd.DataFrame, group: pd.Series, target_error: float, confidenc
     target_error, confidence
         See `sequence`.
     """
-    values = probabilities(table)
-    table = table.assign(confidence=values.max(axis=1), predicted=values.argmax(axis=1))
+    values, table = probabilities(table), table.copy(deep=False)  # columns are added, no values changed
+    table["confidence"], table["predicted"] = values.max(axis=1), values.argmax(axis=1)
+    del values
     table["wrong"] = table["predicted"] != true_index(table)
     inner = table["inner_fold"].to_numpy() != TEST
     chosen = np.empty(len(table))
-    columns = ["product_id", "confidence", "wrong"]
+    facts = table[["product_id", "confidence", "wrong"]]
     for where in table.groupby(["seed", "protocol", "repeat", "fold"]).indices.values():
-        learn = one_of_each(table.iloc[where[inner[where]]][columns], group)
+        learn = one_of_each(facts.iloc[where[inner[where]]], group)
         kept = promise(learn["confidence"].to_numpy(), learn["wrong"].to_numpy(), target_error, confidence)
         chosen[where] = kept.threshold
-    table = table.assign(threshold=chosen)[
-        ~inner
-    ]  # of a large catalogue the inner rows are most of the memory
+    table["threshold"] = chosen
+    table = table[~inner]  # of a large catalogue the inner rows are most of the memory
     return table.assign(automatic=table["confidence"] >= table["threshold"])
 
 

@@ -25,6 +25,8 @@ COLUMNS = [
     "predicted_image",
 ]
 """Of reports/shap_fusion/<name>.parquet."""
+ROWS = 4096
+"""Products that are combined at a time: what is made on the way is many times what is given."""
 
 
 class Coalitions:
@@ -62,8 +64,10 @@ class Coalitions:
         available = self.available & able
         found = np.tile(self.prior, (len(self.each), 1))
         there = available.any(axis=1)
-        if there.any():
-            found[there] = self.combination.combine(self.each[there], available[there])
+        for start in range(0, len(found), ROWS):
+            rows = start + np.flatnonzero(there[start : start + ROWS])
+            if len(rows):
+                found[rows] = self.combination.combine(self.each[rows], available[rows])
         return found, there
 
 

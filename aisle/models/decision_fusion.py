@@ -47,11 +47,22 @@ def log_mean(each: np.ndarray, available: np.ndarray, weights: np.ndarray) -> np
 
     Where none had, or only such of weight 0, the models count alike.
     """
+    return mean_of_logs(logarithms(each), available, weights)
+
+
+def logarithms(each: np.ndarray) -> np.ndarray:
+    """Return log-probabilities, of probabilities not below MIN_PROBABILITY."""
+    logs = np.clip(each, MIN_PROBABILITY, None)
+    return np.log(logs, out=logs)
+
+
+def mean_of_logs(logs: np.ndarray, available: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return `log_mean` of probabilities whose `logarithms` are given."""
     shares = np.where(available, weights, 0.0)
     alike = np.where(available.any(axis=1, keepdims=True), available, 1.0)
     shares = np.where(shares.sum(axis=1, keepdims=True) < MIN_PROBABILITY, alike, shares)
     shares /= shares.sum(axis=1, keepdims=True)
-    return softmax(np.einsum("nm,nmk->nk", shares, np.log(np.clip(each, MIN_PROBABILITY, None))), axis=1)
+    return softmax(np.einsum("nm,nmk->nk", shares, logs), axis=1)
 
 
 def prior_where_nothing(mixed: np.ndarray, each: np.ndarray, available: np.ndarray) -> np.ndarray:
@@ -86,8 +97,10 @@ class LogMean:
             self.weights_ = np.asarray(self.weights, float) / sum(self.weights)
             return self
 
+        logs = logarithms(each)
+
         def loss(free: np.ndarray) -> float:
-            mixed = log_mean(each, available, softmax(free))
+            mixed = mean_of_logs(logs, available, softmax(free))
             likelihood = np.log(np.clip(mixed[rows, y], MIN_PROBABILITY, None)).mean()
             return float(-likelihood + 1e-4 * (free**2).sum())
 
@@ -184,11 +197,19 @@ def create(method: Method, options: dict[str, Any]) -> Combination:
     return combination
 
 
-def stacked(members: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return probabilities (n, m, k), availability (n, m) and true categories (n,) of aligned tables."""
-    each = np.stack([probabilities(table) for table in members], axis=1)
-    available = np.stack([table["available"].to_numpy(bool) for table in members], axis=1)
-    y = pd.Categorical(members[0]["category"], categories(members[0])).codes.astype(int)
+def stacked(
+    members: Sequence[pd.DataFrame], rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return probabilities (n, m, k), availability (n, m) and true categories (n,) of aligned tables.
+
+    Of the n `rows` by their places, all if None.
+    """
+    rows = np.arange(len(members[0])) if rows is None else rows
+    each = np.empty((len(rows), len(members), len(categories(members[0]))))
+    for number, table in enumerate(members):
+        each[:, number] = probabilities(table.iloc[rows])
+    available = np.stack([table["available"].to_numpy(bool)[rows] for table in members], axis=1)
+    y = pd.Categorical(members[0]["category"].iloc[rows], categories(members[0])).codes.astype(int)
     return each, available, y
 
 
@@ -211,7 +232,7 @@ def fuse(members: Sequence[pd.DataFrame], method: Method, options: dict[str, Any
     for _, where in keys.groupby(["protocol", "repeat", "fold"]).indices.items():
         folds = inner[where]
         # of one fold at a time: all rows of all members side by side would be most of the memory
-        each, available, y = stacked([table.iloc[where] for table in members])
+        each, available, y = stacked(members, np.asarray(where))
         known[where] = available.any(axis=1)
         for number in np.unique(folds):
             target = folds == number
@@ -222,7 +243,8 @@ def fuse(members: Sequence[pd.DataFrame], method: Method, options: dict[str, Any
             mixed[where[target]] = combination.combine(each[target], available[target])
     rest = [name for name in keys.columns if not name.startswith(("weight_", PREFIX))]
     result = keys[rest].assign(available=known)
-    return pd.concat([result, pd.DataFrame(mixed, columns=names, index=result.index)], axis=1)
+    columns = pd.DataFrame(mixed, columns=names, index=result.index)
+    return pd.concat([result, columns], axis=1, copy=False)  # type: ignore[call-overload]
 
 
 def run(
@@ -245,7 +267,11 @@ def run(
         If the members are not of the same products, folds and categories.
     """
     # in one order whatever the file's: the last bits of what is fitted depend on it
-    first = members[params.models[0]].sort_values(predictions_table.KEYS, ignore_index=True)
+    first = members[params.models[0]]
+    keys = predictions_table.renumbered(first)[predictions_table.KEYS]
+    if not keys.equals(ordered := keys.sort_values(predictions_table.KEYS)):
+        first = first.take(ordered.index.to_numpy())
+    first = predictions_table.renumbered(first)
     aligned = [first] + [
         predictions_table.align(
             members[member], first, f"predictions of {member}", f"those of {params.models[0]}"
@@ -256,8 +282,8 @@ def run(
     label = combined([member.attrs.get("weights", NONE) for member in members.values()])
     combination = None
     if label != ABSENT:
-        cv = [predictions_table.test_rows(member[member["protocol"] == "cv"]) for member in aligned]
-        combination = create(params.method, params.options).fit(*stacked(cv))
+        of_cv = np.flatnonzero((first["protocol"] == "cv") & (first["inner_fold"] == TEST))
+        combination = create(params.method, params.options).fit(*stacked(aligned, of_cv))
     kinds = {kind for member in members.values() for kind in member.attrs["modalities"].split("+")}
     table.attrs = {"weights": label, "modalities": "+".join(sorted(kinds)), "title": params.title}
     prior = predictions_table.shares(table.drop_duplicates(tables.KEY)["category"])

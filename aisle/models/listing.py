@@ -5,12 +5,14 @@ shown, even where a file of it was left by an earlier run.
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from aisle.models import predictions_table
 from aisle.models.predictions_table import NO_SEED
 from aisle.pipeline import atomic, tables
 from aisle.pipeline.errors import AisleError, some
@@ -154,8 +156,33 @@ def make(sections: dict[str, Any]) -> Listing:
     return Listing(models, list(sets), backbones)
 
 
-def read_predictions(listing: Listing, folder: Path) -> dict[str, dict[int, pd.DataFrame]]:
-    """Return the predictions of every listed model, by seed (NO_SEED of a model that has none).
+class Predictions(Mapping[str, dict[int, pd.DataFrame]]):
+    """The predictions of models by seed, read when they are asked for and not kept: all may be gigabytes.
+
+    Parameters
+    ----------
+    files
+        Of each model, by seed (NO_SEED of a model that has none).
+    """
+
+    def __init__(self, files: Mapping[str, Mapping[int, Path]]) -> None:
+        self._files = files
+
+    def __getitem__(self, name: str) -> dict[int, pd.DataFrame]:
+        """Read the predictions of a model."""
+        return {seed: predictions_table.read(path) for seed, path in self._files[name].items()}
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the models' names."""
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        """Return how many models there are."""
+        return len(self._files)
+
+
+def read_predictions(listing: Listing, folder: Path) -> Predictions:
+    """Return the predictions of every listed model.
 
     Raises
     ------
@@ -166,7 +193,7 @@ def read_predictions(listing: Listing, folder: Path) -> dict[str, dict[int, pd.D
     known = {path for paths in files.values() for path in paths.values()}
     if left := sorted(str(path) for path in {*folder.rglob("*.parquet")} - known):
         raise AisleError(f"{folder} must hold what params.yaml names and no more; delete {some(left)}")
-    return {name: {seed: tables.read(path) for seed, path in paths.items()} for name, paths in files.items()}
+    return Predictions(files)
 
 
 def read_histories(listing: Listing, folder: Path) -> dict[str, pd.DataFrame]:

@@ -6,11 +6,13 @@ part: what temperatures, fusion weights and thresholds are fitted on, so that th
 either.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from aisle.pipeline import tables
+from aisle.pipeline import table_batches, tables
 from aisle.pipeline.errors import AisleError, some
 
 PREFIX = "p_"
@@ -58,7 +60,26 @@ def probabilities(table: pd.DataFrame) -> np.ndarray:
 
 
 def align(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_name: str) -> pd.DataFrame:
-    """Return `table` with the rows of `reference`, in its order.
+    """Return `table` with the rows of `reference`, in its order; itself, renumbered, where it has them so.
+
+    Raises
+    ------
+    AisleError
+        See `places`.
+    """
+    order = places(table, reference, name, reference_name)
+    if np.array_equal(order, np.arange(len(table))):
+        return renumbered(table)
+    return renumbered(table.take(order))
+
+
+def renumbered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with rows 0 to n - 1, and its values, of which no copy is made."""
+    return table.set_axis(pd.RangeIndex(len(table)), copy=False)  # type: ignore[call-arg]
+
+
+def places(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_name: str) -> np.ndarray:
+    """Return which row of `table`, from 0, each row of `reference` is.
 
     Raises
     ------
@@ -77,16 +98,27 @@ def align(table: pd.DataFrame, reference: pd.DataFrame, name: str, reference_nam
     columns = [*KEYS, "category"]
     found, wanted = (rows[columns].reset_index(drop=True) for rows in (table, reference))
     if found.equals(wanted) and not found.duplicated(KEYS).any():
-        return table.reset_index(drop=True)  # as a rule; what follows takes ten times as long
-    aligned = tables.align(table.assign(**{tables.KEY: keys(table)}), keys(reference), name, reference_name)
+        return np.arange(len(found))  # as a rule; what follows takes ten times as long
+    named = found.assign(**{tables.KEY: keys(found)}, row=np.arange(len(found)))
+    aligned = tables.align(named, keys(wanted), name, reference_name)
     for column in ("fold", "category"):
-        differ = aligned[column].to_numpy() != reference[column].to_numpy()
+        differ = aligned[column].to_numpy() != wanted[column].to_numpy()
         if differ.any():
             raise AisleError(
                 f"{name} must have the {column}s of {reference_name}; they differ for "
                 f"{some(aligned.loc[differ, tables.KEY])}. Run `dvc repro`."
             )
-    return aligned.assign(**{tables.KEY: reference[tables.KEY].to_numpy()})
+    return aligned["row"].to_numpy()
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """Read a predictions file: products x categories x 5 figures, which `tables.read` would hold twice."""
+    return table_batches.read_wide(path)
+
+
+def read_cv(path: str | Path) -> pd.DataFrame:
+    """Read the rows of a predictions file that `cv_rows` returns; inner ones, four of five, are not held."""
+    return table_batches.read_wide(path, {"protocol": "cv", "inner_fold": TEST})
 
 
 def cv_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,8 +129,9 @@ def cv_rows(table: pd.DataFrame) -> pd.DataFrame:
     AisleError
         If a product is missing from a repeat, or twice in one: names it.
     """
-    rows = test_rows(table)
-    rows = rows[rows["protocol"] == "cv"].sort_values([tables.KEY, "repeat"])
+    keys = table[[tables.KEY, "repeat"]].reset_index(drop=True)
+    keys = keys[((table["inner_fold"] == TEST) & (table["protocol"] == "cv")).to_numpy()]
+    rows = table.take(keys.sort_values([tables.KEY, "repeat"]).index.to_numpy())
     times = pd.crosstab(rows[tables.KEY], rows["repeat"])
     if len(wrong := times.index[(times != 1).any(axis=1)]):
         raise AisleError(
@@ -122,8 +155,11 @@ def mean_over_repeats(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = cv_rows(table)
     names = [PREFIX + name for name in categories(table)]
-    logs = np.log(np.clip(probabilities(rows), MIN_PROBABILITY, None))
+    logs = np.clip(probabilities(rows), MIN_PROBABILITY, None)
+    np.log(logs, out=logs)
     product = rows.groupby(tables.KEY)
     result = product[["category", "available"]].first().reset_index()
     mean = pd.DataFrame(logs).groupby(rows[tables.KEY].to_numpy()).mean().to_numpy()
-    return pd.concat([result, pd.DataFrame(softmax(mean, axis=1), columns=names)], axis=1)
+    del rows, product, logs
+    columns = pd.DataFrame(softmax(mean, axis=1), columns=names)
+    return pd.concat([result, columns], axis=1, copy=False)  # type: ignore[call-overload]

@@ -16,6 +16,9 @@ from aisle.pretrained.status import ABSENT, combined
 from aisle.representations import recipes, vectors_file
 from aisle.representations.vectors_file import Features
 
+ROWS = 256
+"""Vectors that are in memory in double precision at a time."""
+
 
 class FusedSetParams(Section):
     """Section `fused_sets.<name>`: two feature files, and the picture's weight, 0 (text alone) to 1."""
@@ -66,10 +69,13 @@ def fuse(text: Features, picture: Features, picture_weight: float) -> Features:
     }
     if weights == ABSENT:
         return Features(text.product_ids, np.full((len(order), 1), np.nan, np.float32), metadata)
-    vectors, available = picture.vectors[order], picture.available[order]
-    parts = [_weighted(text.vectors, 1 - picture_weight), _weighted(vectors, picture_weight)]
-    fused = np.hstack(parts).astype(np.float32)
-    fused[~(text.available | available)] = np.nan
+    width = text.vectors.shape[1]
+    fused = np.empty((len(order), width + picture.vectors.shape[1]), np.float32)
+    for start in range(0, len(order), ROWS):
+        some = slice(start, start + ROWS)
+        fused[some, :width] = _weighted(text.vectors[some], 1 - picture_weight)
+        fused[some, width:] = _weighted(picture.vectors[order[some]], picture_weight)
+    fused[~(text.available | picture.available[order])] = np.nan
     return Features(text.product_ids, fused, metadata)
 
 

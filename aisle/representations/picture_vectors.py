@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from aisle.pipeline import tables
 from aisle.pipeline.errors import AisleError
 from aisle.pretrained import description
 from aisle.representations import recipes, vectors_file
-from aisle.representations.encoders import registry
+from aisle.representations.encoders import engine, registry
 from aisle.representations.encoders.cache import item_cache
 from aisle.representations.encoders.pictures import Pictures
 from aisle.representations.picture_means import by_product
@@ -37,14 +38,21 @@ def encode_pictures(
     stateless = getattr(encoder, "stateless", False)
     if not stateless and not hasattr(encoder, "local"):
         raise AisleError(f"{params.encoder} must be stateless or have local, fit_local, transform_local")
-    with closing(item_cache(encoder if stateless else encoder.local, pretrained.model)) as cache:
+    if params.engine == "ray" and not stateless:
+        raise AisleError(
+            f"engine: ray is for encoders that learn nothing; {params.encoder} learns. Leave it out"
+        )
+    with (
+        closing(item_cache(encoder if stateless else encoder.local, pretrained.model)) as cache,
+        engine.running("image", params, folder, encoder, BATCH) as running,
+    ):
 
         def local(pictures: list[bytes]) -> list[bytes]:
             return cache.get(pictures, lambda new: encoder.local.transform(Pictures(new)))
 
         def encode(pictures: list[bytes]) -> np.ndarray:
             if stateless:
-                return cache.vectors(pictures, lambda new: encoder.transform(Pictures(new)))
+                return cache.vectors(pictures, running.transform)
             return encoder.transform_local(local(pictures))
 
         if not stateless:
@@ -52,14 +60,26 @@ def encode_pictures(
             there = ([picture for own in batch for picture in own] for _, batch in learning)
             encoder.fit_local(row for pictures in there if pictures for row in local(pictures))
         dimension = len(encoder.get_feature_names_out())
-        for ids, pictures in batches(file, params.encoder):
-            every = [picture for own in pictures for picture in own]
-            owners = np.repeat(np.arange(len(ids)), [len(own) for own in pictures])
-            vectors = encode(every) if every else np.empty((0, dimension), np.float32)
-            yield ids, by_product(vectors, owners, len(ids))
+        for some in _several(batches(file, params.encoder), running.batches):
+            every = [picture for _, pictures in some for own in pictures for picture in own]
+            vectors, done = encode(every) if every else np.empty((0, dimension), np.float32), 0
+            for ids, pictures in some:
+                owners = np.repeat(np.arange(len(ids)), [len(own) for own in pictures])
+                here, done = vectors[done : done + len(owners)], done + len(owners)
+                yield ids, by_product(here, owners, len(ids))
 
 
-def batches(file: pq.ParquetFile, name: str) -> Iterator[tuple[list[str], list[list[bytes]]]]:
+Batch = tuple[list[str], list[list[bytes]]]
+"""Product ids and the pictures of each."""
+
+
+def _several(every: Iterator[Batch], at_once: int) -> Iterator[list[Batch]]:
+    """Yield so many batches together."""
+    while some := [*islice(every, at_once)]:
+        yield some
+
+
+def batches(file: pq.ParquetFile, name: str) -> Iterator[Batch]:
     """Yield product ids and the readable pictures of each, whole products of about BATCH rows at a time."""
     products: dict[str, list[bytes]] = {}
     with tqdm(total=file.metadata.num_rows, desc=name, unit="picture", disable=None) as progress:
@@ -92,7 +112,7 @@ def write(
     """
     catalogue = tables.read(pictures, [tables.KEY]).attrs["catalogue"]
     recipe = recipes.VectorRecipe(
-        modality="image", learned=registry.learns("image", params), **params.model_dump()
+        modality="image", learned=registry.learns("image", params), **params.of_vectors()
     )
     metadata = {"encoder": name, "weights": description.read(folder).label, "catalogue": catalogue}
     metadata["recipe"] = recipe.model_dump_json()

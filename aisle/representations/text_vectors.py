@@ -14,7 +14,7 @@ from aisle.pipeline import tables
 from aisle.pipeline.errors import AisleError
 from aisle.pretrained import description
 from aisle.representations import recipes, vectors_file
-from aisle.representations.encoders import registry
+from aisle.representations.encoders import engine, registry
 from aisle.representations.encoders.cache import item_cache
 
 BATCH = 256
@@ -46,12 +46,17 @@ def encode_texts(
     if getattr(encoder, "stateless", False):
         if hasattr(encoder, "count_cut"):
             counts["cut"] = encoder.count_cut(texts)
-        return encode(encoder, texts, params.encoder, pretrained.model), counts
+        return encode(encoder, texts, params, folder), counts
+    if params.engine == "ray":
+        raise AisleError(
+            f"engine: ray is for encoders that learn nothing; {params.encoder} learns. Leave it out"
+        )
     return learn(encoder, texts, params.encoder), counts
 
 
-def _parts(texts: list[str]) -> Iterator[list[str]]:
-    return (texts[start : start + ROWS] for start in range(0, len(texts), ROWS))
+def _parts(texts: list[str], times: int = 1) -> Iterator[list[str]]:
+    rows = ROWS * times
+    return (texts[start : start + rows] for start in range(0, len(texts), rows))
 
 
 def learn(encoder: Any, texts: Sequence[str], name: str) -> Iterator[np.ndarray]:
@@ -72,21 +77,25 @@ def _dense(vectors: Any, texts: Sequence[str]) -> Iterator[np.ndarray]:
         yield dense
 
 
-def encode(encoder: Any, texts: list[str], name: str, model: str) -> Iterator[np.ndarray]:
+def encode(
+    encoder: Any, texts: list[str], params: TextEncoderParams, folder: str | Path
+) -> Iterator[np.ndarray]:
     """Yield float32 vectors of an encoder that learns nothing in parts, NaN for an empty text."""
-    dimension = len(encoder.get_feature_names_out())
+    dimension, model = len(encoder.get_feature_names_out()), description.read(folder).model
     with (
         closing(item_cache(encoder, model)) as cache,
-        tqdm(total=sum(map(bool, texts)), desc=name, unit="text", disable=None) as progress,
+        engine.running("text", params, folder, encoder, BATCH) as running,
+        tqdm(total=sum(map(bool, texts)), desc=params.encoder, unit="text", disable=None) as progress,
     ):
-        for part in _parts(texts):
-            vectors = np.full((len(part), dimension), np.nan, np.float32)
-            present = [i for i, item in enumerate(part) if item]
-            for start in range(0, len(present), BATCH):
-                batch = present[start : start + BATCH]
-                vectors[batch] = cache.vectors([part[i] for i in batch], encoder.transform)
+        step = BATCH * running.batches
+        for some in _parts(texts, -(-step // ROWS)):
+            vectors = np.full((len(some), dimension), np.nan, np.float32)
+            present = [i for i, item in enumerate(some) if item]
+            for start in range(0, len(present), step):
+                batch = present[start : start + step]
+                vectors[batch] = cache.vectors([some[i] for i in batch], running.transform)
                 progress.update(len(batch))
-            yield vectors
+            yield from (vectors[start : start + ROWS] for start in range(0, len(some), ROWS))
 
 
 def write(
@@ -112,7 +121,7 @@ def write(
     vectors, counts = encode_texts(texts, params, folder)
     label = description.read(folder).label
     recipe = recipes.VectorRecipe(
-        modality="text", learned=registry.learns("text", params), **params.model_dump()
+        modality="text", learned=registry.learns("text", params), **params.of_vectors()
     )
     metadata = {"encoder": name, "weights": label, "catalogue": catalogue, "recipe": recipe.model_dump_json()}
     vectors_file.write_batches(zip(_parts(ids), vectors, strict=True), metadata, output)

@@ -67,7 +67,8 @@ def write_batches(
                     metadata={**metadata, "dimension": str(dimension)},
                 )
                 writer = stack.enter_context(pq.ParquetWriter(part, schema, write_page_checksum=True))
-            column = pa.FixedSizeListArray.from_arrays(vectors.astype(np.float32).ravel(), dimension)
+            values = vectors.astype(np.float32, copy=False).ravel()
+            column = pa.FixedSizeListArray.from_arrays(values, dimension)
             writer.write_table(pa.Table.from_arrays([pa.array(ids), column], schema=schema))
 
 

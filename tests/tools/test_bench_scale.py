@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from aisle.pipeline import dvc_file
 from aisle.pipeline.dvc_file import Stage
 from tools import bench_scale
 from tools.measured import measured, measured_command
@@ -60,6 +61,15 @@ def test_stages_run_after_those_whose_outputs_they_read():
         "score",
         "report",
     ]
+
+
+def test_a_workspace_has_what_the_first_stage_reads(monkeypatch, tmp_path):
+    """Also the people's labels: a catalogue that is generated has none, and says so."""
+    monkeypatch.setattr(pipeline, "WORK", tmp_path)
+    workspace = pipeline.prepared(20, pictures=False)
+    ingest = dvc_file.read(workspace)["ingest"]
+    assert [dep for dep in ingest.deps if not (workspace / dep).exists() and "code" not in dep] == []
+    assert len((workspace / "data/labels.csv").read_text().splitlines()) == 1
 
 
 def test_growth_is_the_exponent_of_the_products():

@@ -1,6 +1,7 @@
 """Other programs for the same work in the same run: near-duplicates by rensa, prediction by Ray Data."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from aisle.catalogue import near_duplicates
+from aisle.catalogue import character_vectors, cosine_pairs, near_duplicates
 from aisle.deployment import manifest, ray_engine, shard_pool, shards
 from aisle.deployment.batch import Job
 from tools import make_catalogue
 from tools.measured import Measured, measured
+from tools.scale.near_duplicates import REAL, SHARED
 from tools.scale.ray_engine import PACKAGE
 
+LETTERS = 4
+"""Of MinHash whose pairs are checked: letters in a row."""
 TEXTS, PRODUCTS, SHARDS = 10_000, 2_000, 4
 SIMILARITY = 0.8
 """Of params.yaml."""
@@ -38,28 +42,79 @@ def pairs(how: str, folder: str) -> dict[str, float]:
     """Look for the near-duplicates of generated texts; return how many, and the share of the planted ones."""
     texts, planted = given(folder)
     with threadpool_limits(1):
-        found = near_duplicates.text_pairs(texts, SIMILARITY) if how == "aisle" else by_minhash(texts)
+        found = WAYS[how](texts)
     both = found.merge(planted.drop_duplicates(), on=["left", "right"])
     return {"pairs": len(found), "recall_of_planted": round(len(both) / len(planted.drop_duplicates()), 4)}
 
 
+def exact(texts: pd.Series) -> pd.DataFrame:
+    """Return the pairs that the pipeline finds."""
+    return near_duplicates.text_pairs(texts, SIMILARITY)
+
+
 def by_minhash(texts: pd.Series) -> pd.DataFrame:
     """Return the pairs that rensa's MinHash finds by its bands, checked by its estimate: left, right."""
+
+    def parts(text: str) -> list[str]:
+        words = text.split()
+        return [" ".join(words[i : i + WORDS]) for i in range(max(len(words) - WORDS + 1, 1))]
+
+    return _found(texts, parts, BANDS, JACCARD)
+
+
+def checked(texts: pd.Series) -> pd.DataFrame:
+    """Return the pairs whose exact cosine is `SIMILARITY`, of those that MinHash of letters finds.
+
+    What the pipeline would do by MinHash instead of its prefixes: every text needs its vector all the same,
+    for a cosine weighs an n-gram by how many texts have it.
+    """
+    vectors = character_vectors.vectors(texts)
+    pairs = _found(
+        texts, lambda text: [text[i : i + LETTERS] for i in range(len(text))], PERMUTATIONS // 2, 0
+    )
+    left, right = (pairs[side].to_numpy(int) for side in ("left", "right"))
+    return pairs[cosine_pairs.cosines(vectors, left, right) >= np.float32(SIMILARITY - 1e-6)]
+
+
+def _found(texts: pd.Series, parts: Callable[[str], list[str]], bands: int, least: float) -> pd.DataFrame:
+    """Return the pairs that share a band of MinHash and have this estimate of the Jaccard index."""
     from rensa import RMinHash, RMinHashLSH
 
-    index = RMinHashLSH(JACCARD, PERMUTATIONS, BANDS)
+    index = RMinHashLSH(JACCARD, PERMUTATIONS, bands)
     hashes: list[Any] = []
     found: list[tuple[int, int]] = []
     for number, text in enumerate(texts):
-        words = text.split()
         sketch = RMinHash(PERMUTATIONS, 0)
-        sketch.update([" ".join(words[i : i + WORDS]) for i in range(max(len(words) - WORDS + 1, 1))])
-        near = index.query(sketch) if words else []
-        found += [(other, number) for other in near if hashes[other].jaccard(sketch) >= JACCARD]
-        if words:
-            index.insert(number, sketch)
         hashes.append(sketch)
-    return pd.DataFrame(found, columns=["left", "right"]).drop_duplicates()
+        if not text.split():
+            continue
+        sketch.update(parts(text))
+        found += [(other, number) for other in index.query(sketch) if hashes[other].jaccard(sketch) >= least]
+        index.insert(number, sketch)
+    return pd.DataFrame(found, columns=["left", "right"], dtype=int).drop_duplicates()
+
+
+WAYS = {"aisle": exact, "rensa": by_minhash, "rensa_checked": checked}
+"""How near-duplicates are looked for."""
+
+
+def names(how: str) -> pd.DataFrame:
+    """Return the pairs of the different names of the real catalogue."""
+    place, column = REAL["flipkart20k_names"]
+    texts = pd.read_csv(SHARED / place, usecols=[column], keep_default_na=False)[column].drop_duplicates()
+    with threadpool_limits(1):
+        return WAYS[how](texts.reset_index(drop=True))
+
+
+def of_names() -> dict[str, Any]:
+    """Return what the exact way and MinHash's candidates cost on real names, and the recall of the latter."""
+    runs = {how: measured(names, how) for how in ("aisle", "rensa_checked")}
+    pairs = {how: {*zip(run.result["left"], run.result["right"], strict=True)} for how, run in runs.items()}
+    both = pairs["aisle"] & pairs["rensa_checked"]
+    return {
+        **{how: {**costs(run), "pairs": len(pairs[how])} for how, run in runs.items()},
+        "recall": round(len(both) / max(len(pairs["aisle"]), 1), 4),
+    }
 
 
 def predicted(how: str, package: str, folder: str, out: str) -> None:
@@ -102,12 +157,18 @@ def measure(package: Path = PACKAGE) -> dict[str, Any]:
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         make_catalogue.write(Path(folder), TEXTS, 0, pictures=False)
-        runs = {how: measured(pairs, how, folder) for how in ("aisle", "rensa")}
+        runs = {how: measured(pairs, how, folder) for how in WAYS}
         result["near_duplicates"] = {
             "texts": TEXTS,
             **{how: {**costs(run), **run.result} for how, run in runs.items()},
-            "rensa_ratio": round(runs["rensa"].cpu_seconds / runs["aisle"].cpu_seconds, 2),
+            **{
+                f"{how}_ratio": round(run.cpu_seconds / runs["aisle"].cpu_seconds, 2)
+                for how, run in runs.items()
+                if how != "aisle"
+            },
         }
+        if (SHARED / REAL["flipkart20k_names"][0]).is_file():
+            result["near_duplicates_of_names"] = of_names()
         products = pq.read_table(Path(folder, "products.parquet"))[:PRODUCTS]
         there = Path(folder, "shards")
         there.mkdir()

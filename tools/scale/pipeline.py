@@ -54,6 +54,7 @@ def prepared(products: int, pictures: bool) -> Path:
         YAML().dump(mapping, file)
     workspace = workspaces / study.write_params(workspaces, catalogue, path)
     study.copy_code(workspace)
+    study.copy_given(workspace, catalogue)
     study.make_empty_folders(workspace)
     return workspace
 

@@ -7,7 +7,7 @@ stage depends on the one file it loads, so that a change to one encoder leaves t
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -21,11 +21,17 @@ class EncoderParams(Section):
     """Section `encoders.<modality>.<name>`: the file of the class and the arguments of its constructor.
 
     `weights` names an entry of params.yaml: weights; `none` for an encoder without pretrained weights.
+    `engine` is what the stage encodes by, this machine's processors or Ray: it moves no vector.
     """
 
     encoder: str
     weights: str
     options: dict[str, Any] = Field(default_factory=dict)
+    engine: Literal["processes", "ray"] = "processes"
+
+    def of_vectors(self) -> dict[str, Any]:
+        """Return what the vectors depend on, and their recipe says."""
+        return self.model_dump(exclude={"engine"})
 
 
 def _factory(modality: str, params: EncoderParams) -> Any:

@@ -54,6 +54,16 @@ def test_any_vectors_have_the_pairs_of_all_pairs(seed, threshold):
     assert sure <= found and all(cosine[pair] >= threshold - 2e-4 for pair in found)
 
 
+@given(st.integers(0, 2**32), st.integers(1, 30))
+def test_columns_of_one_row_alone_have_no_part_in_a_cosine_of_two(seed, block):
+    rng = np.random.default_rng(seed)
+    dense = (rng.random((9, 15)) * (rng.random((9, 15)) < 0.2)).astype(np.float32)
+    with patch.object(cosine_pairs, "BLOCK", block):
+        shared = cosine_pairs.shared_columns(csr_matrix(dense))
+    assert np.array_equal(shared.toarray(), dense * ((dense > 0).sum(axis=0) > 1))
+    assert cosine_pairs.shared_columns(shared) is shared
+
+
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
 def test_drawn_texts_have_the_pairs_of_all_pairs(threshold):
     assert len(same(drawn.texts(1500), threshold)) > 50

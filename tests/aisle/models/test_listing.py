@@ -145,6 +145,7 @@ def test_the_predictions_of_every_model_by_seed(listed, folder):
     }
     assert said == STEMS and list(found) == list(STEMS)
     assert found["late"][NO_SEED].attrs == {"catalogue": "tiny", "weights": "none"}
+    assert found["late"][NO_SEED] is not found["late"][NO_SEED], "what was asked for before must not be kept"
 
 
 @pytest.mark.parametrize("stem", ["classifiers/words", "heads/net_avg/net_avg_deep-5"])
