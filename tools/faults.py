@@ -38,7 +38,7 @@ from aisle.pipeline import atomic, dvc_file, lock_file
 from aisle.pipeline.cli import run
 from aisle.pipeline.errors import AisleError, some
 from aisle.pipeline.params import read_yaml
-from tools.study import CODE, OUTPUTS
+from tools.study import CODE, LABELS, OUTPUTS
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("digest_code", "ingest", "prepare_images", "preprocess_text", "make_folds", "classify")
@@ -80,7 +80,7 @@ def digests(root: Path, paths: Iterable[str]) -> dict[str, str]:
 
 def small_pipeline(root: Path) -> None:
     """Make a folder with the small pipeline, a Git and DVC repository with a cache of its own."""
-    for name in (*CODE, "data/sample", "weights.yaml"):
+    for name in (*CODE, LABELS, "data/sample", "weights.yaml"):
         source, target = ROOT / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

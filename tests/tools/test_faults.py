@@ -37,6 +37,14 @@ def test_what_differs_after_a_kill_is_counted(tmp_path, monkeypatch, command, di
     assert found == {"kills": 2, "kill_differences": differences}
 
 
+def test_the_small_pipeline_has_all_that_its_stages_read(tmp_path):
+    faults.small_pipeline(tmp_path)
+    stages = faults.dvc_file.read(tmp_path).values()
+    made = [tmp_path / path for stage in stages for path in stage.outputs]
+    for path in {tmp_path / path for stage in stages for path in stage.deps}:
+        assert path.exists() or any(path == each or each in path.parents for each in made), path
+
+
 WHOLE = "import sys; open(sys.argv[1], 'w').write('x' * 9000)"
 CAREFUL = """
 import sys
