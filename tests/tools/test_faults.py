@@ -53,6 +53,17 @@ cli.run(lambda: atomic.write_text(sys.argv[1], "x" * 9000))
 """
 
 
+def test_a_small_output_may_have_been_made_and_must_be_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "ROOT", tmp_path / "root")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/a.csv").write_bytes(b"whole")
+    for content, expected in ((b"old", True), (b"whole", True), (b"who", False), (b"", False)):
+        (tmp_path / "a.csv").write_bytes(content)
+        assert faults.is_whole(tmp_path / "a.csv", tmp_path, b"old") == expected
+    (tmp_path / "a.csv").unlink()
+    assert not faults.is_whole(tmp_path / "a.csv", tmp_path, b"old")
+
+
 @pytest.mark.parametrize(("code", "found"), [(WHOLE, [1, 1, 1]), (CAREFUL, [1, 0, 0])])
 def test_a_full_disk_is_one_and_what_it_costs_is_counted(monkeypatch, code, found):
     def point(stage, folder):
