@@ -206,8 +206,9 @@ def write_predictions(rows: "pd.DataFrame", path: str) -> None:
     would take for a formula has an apostrophe before it.
     """
     with atomic.replacing(path) as part:
-        if Path(path).suffix.lower() == ".parquet":
-            rows.to_parquet(part, index=False)
+        if Path(path).suffix.lower() == ".parquet":  # where no two columns may have no name
+            named = [str(name) or f"column {place}" for place, name in enumerate(rows.columns, 1)]
+            rows.set_axis(named, axis=1).to_parquet(part, index=False)
             return
         method = COMPRESSIONS.get(Path(path).suffix.lower())
         named: dict[str, dict[str, Any]] = {

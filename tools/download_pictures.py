@@ -10,7 +10,6 @@ import argparse
 import csv
 import http.client
 import ipaddress
-import json
 import os
 import re
 import socket
@@ -28,6 +27,8 @@ from pydantic import PositiveFloat, PositiveInt
 from requests import certs
 from tqdm import tqdm
 
+from aisle.catalogue import picture_lists
+from aisle.catalogue.formats import json_records
 from aisle.catalogue.picture_files import address_file
 from aisle.catalogue.source import read_source
 from aisle.pipeline import cli
@@ -83,12 +84,12 @@ def addresses(value: str) -> list[str]:
     value = value.strip()
     if value.startswith("["):
         try:
-            listed = json.loads(value)
-        except (ValueError, RecursionError):
+            listed = json_records.loads(value)
+        except ValueError:
             listed = []
         return [found for each in listed if isinstance(each, str) for found in addresses(each)]
-    each = re.split(r"[\s,;|]+(?=(?:https?:)?//)", value)
-    return [address for one in each if re.match(r"(?:https?:)?//", address := one.strip(" ,;|\t\"'"))]
+    each = picture_lists.addresses(value)
+    return [address for address in each if re.match(r"(?:https?:)?//", address, re.IGNORECASE)]
 
 
 def is_picture(start: bytes) -> bool:

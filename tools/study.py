@@ -22,14 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from yaml import AliasToken, scan
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where this runs as a script
 
-from aisle.catalogue import label_overlay, presets
+from aisle.catalogue import label_overlay, picture_files, presets
 from aisle.catalogue.columns import CatalogueParams
 from aisle.pipeline import atomic, dvc_file, item_cache, names
 from aisle.pipeline.cli import run
-from aisle.pipeline.errors import AisleError
+from aisle.pipeline.errors import AisleError, some
 from aisle.pipeline.params import check, read_yaml
 from aisle.pipeline.tables import read_csv, read_json
 from aisle.pretrained import download
@@ -175,18 +176,50 @@ def check_own(override: dict[str, Any], catalogue: Path, mapping: Path) -> None:
     if not mapping.resolve().is_relative_to(folder):
         return
     told = f"look through {mapping}, and give a copy that lies elsewhere with MAPPING=... (--mapping)"
+    if mapping.is_file() and any(isinstance(token, AliasToken) for token in scan(mapping.read_bytes())):
+        raise AisleError(
+            f"{mapping} came with the catalogue and must write values out, not as aliases (*name): a few "
+            f"lines could stand for gigabytes. If that is wanted, {told}."
+        )
     if more := sorted({*override} - {*OWN}):
         raise AisleError(
             f"{mapping} came with the catalogue and must set no more than {', '.join(OWN)}; it sets "
             f"{', '.join(map(repr, more))}. If these are your own settings, {told}."
         )
-    for key, path in override["catalogue"].items():
-        given = key in ("table", "images") and path
-        if given and not (folder / str(path)).resolve().is_relative_to(folder):
+    section = override["catalogue"]
+    given = [(key, section[key]) for key in ("table", "images") if section.get(key)]
+    table = folder / str(section.get("table") or "")
+    if _is_inside(table, folder) and table.is_dir():  # its tables may be links
+        given += [("table", file) for file in sorted(table.iterdir())]
+    for key, path in given:
+        if not _is_inside(folder / str(path), folder):
             raise AisleError(
                 f"{mapping}: catalogue.{key} must lie in the catalogue's folder; {path} does not. If that is "
                 f"wanted, {told}."
             )
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path leads to a place in a folder; links in a circle and what no file can be named do not."""
+    try:
+        return path.resolve().is_relative_to(folder)
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def check_pictures(folder: Path) -> None:
+    """See that DVC can digest a folder of pictures, before it stops at one of them in words of its own.
+
+    Raises
+    ------
+    AisleError
+        If a link in it leads nowhere, or a name is in no UTF-8.
+    """
+    if found := picture_files.unusable(folder):
+        raise AisleError(
+            f"{folder} must have files that can be read, with names in UTF-8; see {some(found)}. Rename them "
+            "or delete them."
+        )
 
 
 def plain_name(folder: str) -> str:
@@ -237,12 +270,16 @@ def write_params(workspace: Path, catalogue: Path, mapping: Path) -> str:
     yaml = YAML()
     yaml.width = 110
     params, weights = yaml.load(ROOT / "params.yaml"), yaml.load(ROOT / "weights.yaml")
-    override = read_yaml(mapping)
+    try:
+        override = read_yaml(mapping)
+    except UnicodeDecodeError as error:
+        raise AisleError(f"{mapping} must be a text in UTF-8: {error.reason} at byte {error.start}") from None
     if not isinstance(override.get("catalogue"), dict):
         raise AisleError(f"{mapping} must have a section 'catalogue', as params.yaml has")
     check_own(override, catalogue, mapping)
     override["catalogue"] = {"name": plain_name(catalogue.resolve().name), **override["catalogue"]}
     section = check(override["catalogue"], CatalogueParams, f"{mapping}: catalogue")
+    check_pictures(catalogue / section.images)
     override["catalogue"] = presets.apply(override["catalogue"])
     target = workspace / section.name
 

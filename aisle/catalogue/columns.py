@@ -88,11 +88,11 @@ class CatalogueParams(Section):
 
     @model_validator(mode="after")
     def _one_column_one_use(self) -> "CatalogueParams":
-        category = fields.columns_of([self.category.column])
-        feeding = fields.columns_of(
+        category = fields.places([self.category.column])
+        feeding = fields.places(
             spec for name, spec in self.columns.model_dump().items() if spec and name != "image"
         )
-        if twice := [name for name in category if name in feeding]:
+        if twice := [one for one in category for other in feeding if fields.overlap(one, other)]:
             raise ValueError(f"column {twice[0]!r} holds the category and must feed nothing else")
         return self
 
@@ -144,7 +144,8 @@ def map_columns(
     paths, renamed = labels.rename(found.paths, dict(changes or {}))
     parsed = [_parse_specifications(value) for value in _raw_specifications(source.table, columns)]
     names, contents = _pictures(source.table, columns.get("image"), params.format.picture_separator)
-    days, date_format = dates.parse(text("date"), params.format.date)
+    dated = text("date")
+    days, date_format = dates.parse(dated, params.format.date)
     spec = columns.get("price")
     cost = fields.values(source.table, spec) if isinstance(spec, str) else text("price")
     table = pd.DataFrame(
@@ -172,7 +173,12 @@ def map_columns(
         }
     ).set_axis(source.table.index)
     joined = product_rows.join_rows(table, params.rows)
-    notes = [*found.notes, *_notes(joined, n, cost, date_format, params)]
+    notes = [
+        *found.notes,
+        *_notes(joined, n, cost, date_format, params),
+        *_unread("dates", dated, table["date"], "catalogue.format.date"),
+        *_unread("prices", cost, table["price"], "catalogue.format.decimal; a range is none"),
+    ]
     counts = {
         "records": n,
         "joined": n - len(joined),
@@ -193,6 +199,22 @@ def _notes(
     if date_format and params.format.date is None and date_format != "ISO8601":
         notes.append(f"dates are read as {date_format} (catalogue.format.date)")
     return notes
+
+
+def _unread(what: str, given: list[Any], read: pd.Series, setting: str) -> list[str]:
+    """Return in words how many values of a column are there and could not be read."""
+    there = [value for value in given if isinstance(value, str) and value.strip()]
+    lost = [
+        value
+        for value, missing in zip(given, read.isna(), strict=True)
+        if missing and isinstance(value, str) and value.strip()
+    ]
+    if not lost:
+        return []
+    return [
+        f"{len(lost)} of {len(there)} {what} cannot be read, such as {lost[0][:40]!r}, and count as none "
+        f"({setting})"
+    ]
 
 
 def _present(table: pd.DataFrame, params: CatalogueParams) -> dict[str, Spec]:

@@ -58,6 +58,18 @@ def columns_of(specs: Iterable[Spec | None]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def places(specs: Iterable[Spec | None]) -> list[str]:
+    """Return the columns, and the paths into them, that specs name."""
+    each = [one for spec in specs for one in ([spec] if isinstance(spec, str) else spec or [])]
+    return [name for one in each for name in (_template_columns(one) if is_template(one) else [one])]
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether of two columns or paths into one, one is the other or holds it."""
+    short, long = sorted((one.strip().casefold(), other.strip().casefold()), key=len)
+    return long == short or (long.startswith(short) and long[len(short)] in ".[")
+
+
 def missing(columns: Iterable[str], specs: Iterable[Spec | None]) -> list[str]:
     """Return what specs name and the table has not."""
     names = [*columns]

@@ -5,6 +5,7 @@ import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,7 +14,7 @@ from PIL import Image, ImageOps
 from pydantic import Field
 from scipy import ndimage
 
-from aisle.catalogue.picture_budget import too_costly
+from aisle.catalogue.picture_budget import slow_to_open, too_costly
 from aisle.catalogue.picture_files import PictureFolder
 from aisle.pipeline.params import Section
 
@@ -71,6 +72,9 @@ def decode(
         progressive one, whose decoder holds every coefficient.
     """
     try:
+        with path.open("rb") if isinstance(path, Path) else nullcontext(path) as file:
+            if slow := slow_to_open(file):
+                raise UnreadablePictureError(slow)
         with Image.open(path, formats=FORMATS) as source:
             source.seek(0)
             width, height = source.size

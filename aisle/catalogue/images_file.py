@@ -27,6 +27,8 @@ REASONS = (
     "damaged",
     "too large",
 )
+OPTIONS: dict[str, Any] = {"compression": "none", "write_page_checksum": True}
+"""Of the file: JPEGs are compressed, and a damaged page is found."""
 EXAMPLES = 5
 """Names asked for and names there, in the error that most are missing."""
 
@@ -129,8 +131,7 @@ def write_rows(rows: Iterable[dict[str, Any]], path: Path, catalogue: str) -> li
     summary: list[dict[str, Any]] = []
     batch: list[dict[str, Any]] = []
     schema = images.schema().with_metadata(tables.metadata(catalogue))
-    options: dict[str, Any] = {"compression": "none", "write_page_checksum": True}
-    with atomic.replacing(path) as part, pq.ParquetWriter(part, schema, **options) as writer:
+    with atomic.replacing(path) as part, pq.ParquetWriter(part, schema, **OPTIONS) as writer:
         for row in rows:
             batch.append(row)
             summary.append({key: value for key, value in row.items() if key != "picture"})
@@ -143,9 +144,8 @@ def write_rows(rows: Iterable[dict[str, Any]], path: Path, catalogue: str) -> li
 
 def drop(path: Path, problems: Mapping[int, str]) -> None:
     """Write the file anew: the rows at these positions have a problem in the picture's place."""
-    part, position = path.with_name(f"{path.name}.part"), 0
-    file = pq.ParquetFile(path)
-    with pq.ParquetWriter(part, file.schema_arrow, compression="none") as writer:
+    position, file = 0, pq.ParquetFile(path)
+    with atomic.replacing(path) as part, pq.ParquetWriter(part, file.schema_arrow, **OPTIONS) as writer:
         for batch in file.iter_batches(BATCH):
             rows = batch.to_pylist()
             for i in range(len(rows)):
@@ -154,7 +154,6 @@ def drop(path: Path, problems: Mapping[int, str]) -> None:
                     rows[i] = kept | {"problem": problem}
             writer.write_table(pa.Table.from_pylist(rows, schema=file.schema_arrow))
             position += len(rows)
-    part.replace(path)
 
 
 def counts(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """A product's category path, from what a source has of it: text, a list or several columns."""
 
+import html
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +12,7 @@ from pydantic import Field, model_validator
 
 from aisle.catalogue.fields import Spec
 from aisle.catalogue.formats import json_records
+from aisle.catalogue.markup import strip_html
 from aisle.pipeline.errors import AisleError
 from aisle.pipeline.params import Section
 
@@ -16,6 +20,10 @@ Path = tuple[str, ...]
 """Segments from the root to the leaf."""
 NONE = ("", "n/a", "na", "none", "null", "nan", "-", "?", "unknown", "uncategorized", "uncategorised")
 """Values that mean that a product has no category, in lower case."""
+MOST = 100
+"""Segments of a path, and items of a list: what has more is none, and would cost its square in time."""
+_ARROW = re.compile("[>\u00bb\u203a\u2192|]+")
+"""Separators that are no sign of a name; a path that has one inside a segment is written otherwise."""
 
 
 class Category(Section):
@@ -41,7 +49,8 @@ class Category(Section):
     none
         More values that mean "no category", whatever their case.
     merge_variants
-        Whether names that differ in case or space alone are one category, named as most products have it.
+        Whether names that differ in case, space or spelling alone (`&amp;`, accents composed or not) are one
+        category, named as most products have it.
     """
 
     column: Spec
@@ -103,6 +112,10 @@ def read_paths(columns: Sequence[Sequence[Any]], params: Category) -> Labelled:
         for row in zip(*columns, strict=True)
     ]
     result = Labelled([])
+    for place, cell in enumerate(cells):
+        if len(columns) == 1 and isinstance(cell, list) and len(cell) > MOST:
+            result.problems[place] = f"its category is a list of {len(cell):,}; there may be {MOST}"
+            cells[place] = ""
     if params.separator and len(columns) == 1:
         for place, cell in enumerate(cells):
             if isinstance(cell, str) and cell.startswith('["'):
@@ -119,6 +132,9 @@ def read_paths(columns: Sequence[Sequence[Any]], params: Category) -> Labelled:
             result.problems[place] = f"it has {len(paths)} categories (catalogue.category.several)"
         if any(not all(path) for path in paths):
             result.problems[place] = "its category path has an empty segment"
+        if (longest := max(map(len, paths), default=0)) > MOST:
+            result.problems[place] = f"its category path has {longest:,} segments; there may be {MOST}"
+            paths = []
         pick = max(paths, key=len) if params.several == "deepest" and paths else (paths or [()])[0]
         result.paths.append(pick)
     if result.several:
@@ -127,7 +143,21 @@ def read_paths(columns: Sequence[Sequence[Any]], params: Category) -> Labelled:
             f"{result.several} products have several categories; {rule} (catalogue.category.several)"
         )
     _name_variants(result, params.merge_variants)
+    _tell_other_separators(result, (params.separator or "").strip())
     return result
+
+
+def _tell_other_separators(result: Labelled, mark: str) -> None:
+    """Tell of paths whose separator is written otherwise: as `&gt;`, or without the spaces around it."""
+    if not _ARROW.fullmatch(mark):
+        return
+    found = [path for path in result.paths if any(mark in html.unescape(segment) for segment in path)]
+    if found:
+        example = next(segment for segment in found[0] if mark in html.unescape(segment))
+        result.notes.append(
+            f"the paths of {len(found)} products have the separator inside a segment, such as {example!r}: "
+            "is it written as catalogue.category.separator says?"
+        )
 
 
 def _text(value: Any) -> str:
@@ -182,9 +212,16 @@ def _split(cells: list[Any], params: Category, result: Labelled) -> list[list[li
             each = [_text(item) for item in cell]
             return [[_clean(item) for item in each]] if kind == "path" else [segments(item) for item in each]
         text = _text(cell)
-        return [segments(part) for part in (text.split(between) if between else [text])]
+        return [segments(part) for part in (_apart(text, between) if between else [text])]
 
     return [categories(cell) for cell in cells]
+
+
+def _apart(text: str, mark: str) -> list[str]:
+    """Return a text split at a mark; one after a backslash is a part's own, as WooCommerce writes it."""
+    if f"\\{mark}" not in text:
+        return text.split(mark)
+    return [part.replace(f"\\{mark}", mark) for part in re.split(rf"(?<!\\){re.escape(mark)}", text)]
 
 
 def find_between(texts: Iterable[str], separator: str | None) -> str | None:
@@ -200,7 +237,7 @@ def find_between(texts: Iterable[str], separator: str | None) -> str | None:
     for mark in (",", "|", ";"):
         if mark in separator or not (cells := [text for text in distinct if mark in text]):
             continue
-        split = [[part.strip() for part in text.split(mark)] for text in cells]
+        split = [[part.strip() for part in _apart(text, mark)] for text in cells]
         atoms = {part for parts in split for part in parts}
         roots = {text.split(separator)[0].strip() for text in distinct if mark not in text}
         roots |= {parts[0].split(separator)[0].strip() for parts in split}
@@ -232,13 +269,20 @@ def _path(segments: list[str], none: set[str], drop_root: bool) -> Path:
     return tuple(path[1:] if drop_root else path)
 
 
+def _fold(name: str) -> str:
+    """Return a name such that names which a person reads as the same are equal."""
+    text = unicodedata.normalize("NFKC", strip_html(name)).casefold()
+    return "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign) != "Cf")
+
+
 def _name_variants(result: Labelled, merge: bool) -> None:
-    """Tell of paths that differ in case or space alone, or make them one."""
+    """Tell of paths that differ in case, space or spelling alone, or make them one."""
     counts = Counter(path for path in result.paths if path)
+    fold = {name: _fold(name) for path in counts for name in path}
     alike: dict[Path, list[Path]] = {}
     for path in sorted(counts):
         for depth in range(1, len(path) + 1):
-            folded = tuple("".join(part.split()).casefold() for part in path[:depth])
+            folded = tuple(fold[part] for part in path[:depth])
             names = alike.setdefault(folded, [])
             if path[:depth] not in names:
                 names.append(path[:depth])
@@ -248,8 +292,8 @@ def _name_variants(result: Labelled, merge: bool) -> None:
     example = "; ".join(" = ".join(repr(name[-1]) for name in names) for names in list(variants.values())[:3])
     if not merge:
         result.notes.append(
-            f"{len(variants)} categories have names that differ in case or space alone ({example}); "
-            "catalogue.category.merge_variants: true makes them one"
+            f"{len(variants)} categories have names that differ in case, space or spelling alone "
+            f"({example}); catalogue.category.merge_variants: true makes them one"
         )
         return
     sizes: Counter[Path] = Counter()
@@ -259,12 +303,13 @@ def _name_variants(result: Labelled, merge: bool) -> None:
     best = {folded: max(names, key=lambda name: (sizes[name], name))[-1] for folded, names in alike.items()}
 
     def merged(path: Path) -> Path:
-        folded = tuple("".join(part.split()).casefold() for part in path)
+        folded = tuple(fold[part] for part in path)
         return tuple(best[folded[:depth]] for depth in range(1, len(path) + 1))
 
     result.paths = [merged(path) for path in result.paths]
     result.notes.append(
-        f"{len(variants)} categories whose names differ in case or space alone are one each ({example})"
+        f"{len(variants)} categories whose names differ in case, space or spelling alone are one each "
+        f"({example})"
     )
 
 

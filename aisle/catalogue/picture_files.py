@@ -24,8 +24,26 @@ def picture_file(folder: Path, name: str | None) -> Path | None:
     try:
         path = (folder / name).resolve()
         return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-    except (OSError, ValueError):  # a name that no file can have: too long, or with a null byte
+    except (OSError, ValueError, RuntimeError):  # no file has it: too long, a null byte, links in a circle
         return None
+
+
+def unusable(folder: Path, limit: int = 5) -> list[str]:
+    """Return files of a folder that DVC cannot digest, at most `limit`.
+
+    They are links that lead nowhere, and names in another encoding than UTF-8, written in ASCII.
+    """
+    found: list[str] = []
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path = Path(place, name)
+            if name != name.encode("utf-8", "replace").decode():
+                found.append(ascii(str(path)))
+            elif path.is_symlink() and not os.path.exists(path):  # a circle is an error to pathlib
+                found.append(str(path))
+            if len(found) == limit:
+                return found
+    return found
 
 
 def address_file(address: str) -> str:

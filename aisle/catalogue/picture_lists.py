@@ -5,7 +5,9 @@ from typing import Any
 
 from aisle.catalogue.formats import json_records
 
-_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
+_BETWEEN = re.compile(r"(?<![\s,;|])[\s,;|]++(?=(?:https?:)?//)", re.IGNORECASE)
+"""Between two addresses; a run of such signs is looked at once, from its start."""
 _NAME = re.compile(r"[^:]*\S\.(jpe?g|png|gif|webp|bmp|tiff?|avif)", re.IGNORECASE)
 _MARKS = (",", "|", ";", "\n", " ")
 
@@ -46,7 +48,14 @@ def _from_json(value: Any) -> Any:
     return value
 
 
+def addresses(text: str) -> list[str]:
+    """Return the addresses of a text that begins with one; commas and spaces within one are its own."""
+    return [address.strip(" ,;|\t\"'") for address in _BETWEEN.split(text)]
+
+
 def _split(text: str, separator: str | None) -> list[str]:
+    if not separator and len(found := addresses(text)) > 1 and all(map(_ADDRESS.fullmatch, found)):
+        return found
     for mark in (separator,) if separator else _MARKS:
         parts = [part.strip() for part in text.split(mark) if part.strip()]
         if separator or (

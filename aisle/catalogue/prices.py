@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from aisle.catalogue.formats.records import Number
 
-_AMOUNT = re.compile(r"\d{1,3}(?:[' \u00a0\u202f\u2019]\d{3})+(?:[.,]\d+)?(?!\d)|\d(?:[\d.,]*\d)?")
+_AMOUNT = re.compile(
+    r"\d{1,3}(?:[' \u00a0\u202f\u2019]\d{3})+(?:[.,]\d+)?(?!\d)|(?:(?<![\w.,])[.,])?\d(?:[\d.,]*\d)?"
+)
+"""A mark at the start is that before cents (`.99`), unless a currency ends with it (`Rs.99`)."""
 _GROUPS = re.compile(r"[' \u00a0\u202f\u2019]")
-_THOUSANDS = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*$")
+_THOUSANDS = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")
+"""Between thousands, or as in India between hundreds above them: 1,23,456."""
 
 
 def _amount(text: str) -> str | None:
@@ -48,7 +53,8 @@ def _number(amount: str, decimal: str | None) -> float:
     other = [each for each in ",." if each in whole]
     if len(other) > 1 or (other and not _THOUSANDS.fullmatch(whole)) or (mark and mark in whole):
         return np.nan
-    return float(f"{re.sub('[.,]', '', whole) or '0'}.{cents or '0'}")
+    number = float(f"{re.sub('[.,]', '', whole) or '0'}.{cents or '0'}")
+    return number if isfinite(number) else np.nan
 
 
 def parse(values: Sequence[Any], decimal: str | None = None) -> np.ndarray:
@@ -65,7 +71,7 @@ def parse(values: Sequence[Any], decimal: str | None = None) -> np.ndarray:
 
     def one(value: Any) -> float:
         if isinstance(value, Number):
-            return float(value)
+            return float(value) if isfinite(float(value)) else np.nan
         amount = _amount(value) if isinstance(value, str) else None
         return _number(amount, decimal) if amount else np.nan
 

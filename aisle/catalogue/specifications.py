@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from aisle.catalogue.formats import json_records
+
 _RUBY = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|=>|\bnil\b', re.DOTALL)
 """A text in quotes (to the end if its closing quote is missing: looked for once), or what JSON has not."""
 _RUBY_TO_JSON = {"=>": ":", "nil": "null"}
@@ -14,7 +16,7 @@ def parse(text: str) -> list[tuple[str, str]]:
 
     Understood are a Ruby hash as Flipkart's crawl writes it
     (`{"product_specification"=>[{"key"=>"Type", "value"=>"Analog"}, {"value"=>"Leather"}]}`), a JSON object
-    or list of such pairs, and plain `key: value; key: value`.
+    or list of such pairs, also as Python prints it, and plain `key: value; key: value`.
 
     Raises
     ------
@@ -29,6 +31,8 @@ def parse(text: str) -> list[tuple[str, str]]:
             return pairs(json.loads(_RUBY.sub(lambda match: _RUBY_TO_JSON.get(match[0], match[0]), text)))
         except RecursionError:
             raise ValueError("nested too deeply") from None
+        except ValueError:
+            return pairs(json_records.loads(text))
     parts = (part.partition(":") for part in text.split(";") if part.strip())
     return [(key.strip(), value.strip()) if colon else ("", key.strip()) for key, colon, value in parts]
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, Field, FiniteFloat
+
 from aisle.catalogue import picture_rows, tokeniser
 from aisle.deployment import manifest
 from aisle.models import model_folder
@@ -111,6 +113,19 @@ class Package:
     aisle: str = ""
     libraries: dict[str, str] = field(default_factory=dict)
     form: int = manifest.FORM
+
+
+class _Promise(BaseModel):
+    """What a decision needs to be made: a threshold, None where no product may be decided."""
+
+    threshold: FiniteFloat | None = None
+
+
+class _Decision(_Promise):
+    """What is calculated with of `Package.decision`; the rest of it is for people."""
+
+    temperature: FiniteFloat = Field(gt=0)
+    by_fields: dict[str, _Promise] = {}
 
 
 def decisions(table: "pd.DataFrame") -> dict[str, dict[str, Any]]:
@@ -486,6 +501,11 @@ def loads(data: bytes, name: str) -> Package:
         ) from None
     if found != manifest.FORM:
         raise AisleError(f"{name} must be of form {manifest.FORM}, not {found!r}. {manifest.ANEW}")
+    check(facts, Package, name)
+    if package.decision:
+        check(package.decision, _Decision, f"{name}: decision")
+    if not package.modalities:
+        raise AisleError(f"{name}: modalities must name what the model reads; it is empty")
     return package
 
 
@@ -542,6 +562,8 @@ def _check_model(
         raise AisleError(
             f"{where}: {name!r} must have learned the package's categories; it also has {some(odd)}"
         )
+    if not all(isinstance(share, int | float) and isfinite(share) for share in model.prior):
+        raise AisleError(f"{where}: the shares of {name!r} must be numbers; they are {some(model.prior)}")
     if lacking := sorted({*model.members} - {*names}):
         raise AisleError(f"{where}: {name!r} must find its members in the package; it lacks {some(lacking)}")
     if (model.estimator is None) != (name in package.unfitted):

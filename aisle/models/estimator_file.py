@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pkgutil import resolve_name
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,9 @@ def loads(data: bytes, name: str) -> Any:
         AttributeError,
         IndexError,
         RecursionError,
+        OverflowError,
+        SyntaxError,
+        TokenError,  # these three of NumPy, of a header that is damaged
     ) as error:
         raise AisleError(
             f"{name} must be an estimator as this version of aisle writes it; it is not "

@@ -13,8 +13,9 @@ _MARKDOWN = (
     (re.compile(r"(?i)\bwww\."), lambda match: f"{match[0][:-1]}&#46;"),
     (re.compile(r"(?<!\\)\|"), r"\\|"),
 )
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-"""How a text begins that a spreadsheet would calculate, or looks as if it had been escaped before."""
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""How a text begins that a spreadsheet would calculate, in East Asia of full width too, or looks as if it had
+been escaped before."""
 _NUMBER = re.compile(r"[+-]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)? ?%?")
 
 

@@ -1,9 +1,12 @@
 """dvc.lock survives a kill: a copy is kept beside DVC's own notes and put back where the file is broken.
 
 DVC cuts the file before it writes it. Killed in between it leaves nothing, or a part, and every later command
-ends with an error of its schema.
+ends with an error of its schema. So it does with its own note of who reads and writes what, which is removed:
+nobody of it is alive.
 """
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,10 @@ from aisle.pipeline.params import read_yaml
 LOCK = "dvc.lock"
 COPY = Path(".dvc", "tmp", "dvc.lock.kept")
 """Among what DVC itself keeps out of Git."""
+READERS = Path(".dvc", "tmp", "rwlock")
+"""DVC's note of the processes that read and write the outputs."""
+PAUSE = 0.5
+"""Seconds after which a note that another DVC is writing is whole."""
 
 
 def _is_whole(path: Path) -> bool:
@@ -38,6 +45,16 @@ def _is_entry(entry: Any) -> bool:
     )
 
 
+def _is_note(path: Path) -> bool:
+    """Whether DVC can read its note: it is not there, or is JSON."""
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+
+
 def keep(root: Path) -> None:
     """Copy a folder's dvc.lock, if it is whole."""
     if _is_whole(root / LOCK):
@@ -47,6 +64,8 @@ def keep(root: Path) -> None:
 def restore(root: Path) -> str | None:
     """Put the copy in the place of a broken dvc.lock; return what was done, in words, None if it is whole.
 
+    A broken note of DVC's is removed without a word.
+
     A folder without the file has not run yet.
 
     Raises
@@ -54,6 +73,10 @@ def restore(root: Path) -> str | None:
     AisleError
         If it is broken and there is no copy.
     """
+    if not _is_note(root / READERS):
+        time.sleep(PAUSE)
+        if not _is_note(root / READERS):
+            (root / READERS).unlink(missing_ok=True)
     path = root / LOCK
     if not path.exists() or _is_whole(path):
         return None

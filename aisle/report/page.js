@@ -171,7 +171,7 @@
 
   // --- downloads ---------------------------------------------------------------------------------------------
   // A text that a spreadsheet would calculate gets an apostrophe before it, as in aisle/pipeline/escaping.py.
-  const formula = /^'*[=+\-@\t\r]/, number = /^[+-]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)? ?%?$/;
+  const formula = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/, number = /^[+-]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)? ?%?$/;
   const cell = (value) => {
     const given = value === null || value === undefined ? "" : String(value);
     const text = formula.test(given) && !number.test(given) ? `'${given}` : given;

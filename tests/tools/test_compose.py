@@ -230,7 +230,8 @@ def test_the_service_starts_by_hand_and_its_store_is_reached_by_it_alone():
     found = services()
     assert all(found[name]["profiles"] == ["service"] for name in ("service", "database"))
     assert not any("profiles" in found[name] for name in ("report", "mlflow", "jupyter"))
-    assert content["networks"] == {"store": {"internal": True}}
+    assert content["networks"] == {"report": {}, "mlflow": {}, "jupyter": {}, "store": {"internal": True}}
+    assert all(found[name]["networks"] == [name] for name in ("report", "mlflow", "jupyter"))
     assert [name for name, each in found.items() if "store" in each.get("networks", [])] == [
         "service",
         "database",

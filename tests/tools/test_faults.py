@@ -37,12 +37,31 @@ def test_what_differs_after_a_kill_is_counted(tmp_path, monkeypatch, command, di
     assert found == {"kills": 2, "kill_differences": differences}
 
 
+def test_the_small_pipeline_has_all_that_its_stages_read(tmp_path):
+    faults.small_pipeline(tmp_path)
+    stages = faults.dvc_file.read(tmp_path).values()
+    made = [tmp_path / path for stage in stages for path in stage.outputs]
+    for path in {tmp_path / path for stage in stages for path in stage.deps}:
+        assert path.exists() or any(path == each or each in path.parents for each in made), path
+
+
 WHOLE = "import sys; open(sys.argv[1], 'w').write('x' * 9000)"
 CAREFUL = """
 import sys
 from aisle.pipeline import atomic, cli
 cli.run(lambda: atomic.write_text(sys.argv[1], "x" * 9000))
 """
+
+
+def test_a_small_output_may_have_been_made_and_must_be_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "ROOT", tmp_path / "root")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/a.csv").write_bytes(b"whole")
+    for content, expected in ((b"old", True), (b"whole", True), (b"who", False), (b"", False)):
+        (tmp_path / "a.csv").write_bytes(content)
+        assert faults.is_whole(tmp_path / "a.csv", tmp_path, b"old") == expected
+    (tmp_path / "a.csv").unlink()
+    assert not faults.is_whole(tmp_path / "a.csv", tmp_path, b"old")
 
 
 @pytest.mark.parametrize(("code", "found"), [(WHOLE, [1, 1, 1]), (CAREFUL, [1, 0, 0])])

@@ -1,6 +1,8 @@
 """tools/study.py: the params of a study are the repository's, with the catalogue's mapping over them."""
 
 import json
+import os
+import re
 
 import pandas as pd
 import pytest
@@ -193,6 +195,44 @@ def test_what_comes_with_a_catalogue_reads_no_files_elsewhere(tmp_path, key, pat
     (shop / "link").symlink_to(tmp_path)
     with pytest.raises(AisleError, match=f"catalogue.{key} must lie in the catalogue's folder"):
         study.check_own({"catalogue": {key: path}}, shop, shop / "catalogue.yaml")
+
+
+def test_links_in_a_circle_and_tables_that_are_links_lead_elsewhere(tmp_path):
+    shop = tmp_path / "shop"
+    (shop / "tables").mkdir(parents=True)
+    (shop / "circle").symlink_to("circle")
+    (tmp_path / "secret.csv").write_text("id")
+    (shop / "tables/a.csv").symlink_to(tmp_path / "secret.csv")
+    for key, path in (("table", "circle"), ("images", "circle"), ("table", "a\0b"), ("table", "tables")):
+        with pytest.raises(AisleError, match=f"catalogue.{key} must lie in the catalogue's folder"):
+            study.check_own({"catalogue": {key: path}}, shop, shop / "catalogue.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"catalogue: {table: t.csv, images: i, category: {none: [&a x, *a]}}", "write values out"),
+        (b"catalogue: \xff\xfe", "must be a text in UTF-8"),
+    ],
+)
+def test_a_mapping_that_stands_for_more_than_it_says_or_is_no_text(tmp_path, text, told):
+    (tmp_path / "catalogue.yaml").write_bytes(text)
+    with pytest.raises(AisleError, match=told):
+        study.write_params(tmp_path, tmp_path, tmp_path / "catalogue.yaml")
+
+
+def test_pictures_that_stop_dvc_are_told_before_it(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    (tmp_path / "same.jpg").symlink_to("a.jpg")
+    (tmp_path / "up").symlink_to(".")
+    study.check_pictures(tmp_path)
+    (tmp_path / "deep/circle.jpg").symlink_to("circle.jpg")
+    (tmp_path / os.fsdecode(b"\xff.jpg")).write_bytes(b"x")
+    with pytest.raises(AisleError, match=r"names in UTF-8; see ") as error:
+        study.check_pictures(tmp_path)
+    assert str(error.value).isascii()
+    assert {*re.findall(r"\w+\.jpg", str(error.value))} == {"circle.jpg", "udcff.jpg"}
 
 
 def test_no_name_of_a_mapping_is_anything_but_a_word(tmp_path):

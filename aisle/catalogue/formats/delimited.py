@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from aisle.catalogue.formats.opening import find_encoding, opened_text
-from aisle.catalogue.formats.records import FormatParams, Records
-from aisle.pipeline.errors import AisleError, some
+from aisle.catalogue.formats.opening import find_encoding, guess, opened_text
+from aisle.catalogue.formats.records import FormatParams, Records, check_names
+from aisle.pipeline.errors import AisleError
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_FIELD = 2**24
@@ -252,13 +252,13 @@ def read(path: Path, params: FormatParams) -> Records:
             better = False
         if better:
             parsed, quote = otherwise, other
-    if twice := [name for name in dict.fromkeys(parsed.header) if name and parsed.header.count(name) > 1]:
-        raise AisleError(f"{path} must have each column once; its header repeats {some(twice)}")
+    check_names(parsed.header, str(path))
     index = pd.Index(parsed.lines, name="line", dtype=int)
     table = pd.DataFrame(parsed.rows, columns=parsed.header, index=index, dtype=object)
     detected = {
         "format": "TSV" if delimiter == "\t" else "CSV",
         "encoding": "utf-8" if encoding == "utf-8-sig" else encoding,
+        **({} if params.encoding else guess(encoding, (cell for row in parsed.rows for cell in row))),
         "delimiter": _NAMES.get(delimiter, delimiter),
         "quote": quote or "none",
     }

@@ -22,9 +22,12 @@ def _value(element: Any) -> Any:
     """Return an element's text, or its parts by name where it has any; repeated parts are a list.
 
     Of two names that differ in their namespace alone (`title`, `g:title`) the last stands: Google's own.
+    Parts amid text are markup that was not escaped: all of it is one text.
     """
     if not len(element):
         return (element.text or "").strip()
+    if any((text or "").strip() for text in (element.text, *(child.tail for child in element))):
+        return " ".join("".join(element.itertext()).split())
     by_tag: dict[str, list[Any]] = {}
     for child in element:
         by_tag.setdefault(child.tag, []).append(_value(child))
@@ -58,10 +61,15 @@ def read(path: Path, params: FormatParams) -> Records:
     with opened(path) as file:
         content = io.BytesIO(file.read())
     records: list[dict[str, Any]] = []
+    problems: dict[Any, str] = {}
     try:
         for _, element in iterparse(content):
             if _local(element.tag) in ITEMS and len(element):
-                records.append(_value(element))
+                try:
+                    value = _value(element)
+                except RecursionError:
+                    value, problems[len(records) + 1] = {}, "its elements are nested too deeply"
+                records.append(value if isinstance(value, dict) else {})
                 element.clear()
     except ParseError as error:
         raise AisleError(f"{path} must be well-formed XML: {error}") from None
@@ -75,4 +83,4 @@ def read(path: Path, params: FormatParams) -> Records:
         index=pd.RangeIndex(1, len(records) + 1, name="line"),
         dtype=object,
     )
-    return Records(table, {}, {"format": "XML"})
+    return Records(table, problems, {"format": "XML"})

@@ -5,12 +5,13 @@ import codecs
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from aisle.pipeline.errors import AisleError, some
 
@@ -25,6 +26,10 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _CHUNK = 2**20
+MOST_TIMES, MOST_BYTES = 200, 2**28
+"""A packed file may unpack to so many times its size, and so many bytes on top. Tables shrink to a fifth or a
+twentieth; a few kilobytes that stand for gigabytes are none."""
+_BEYOND_ASCII = re.compile(r"\w{0,20}[^\x00-\x7f]\w{0,20}")
 _SAMPLE = 2**18
 """Bytes of lines with letters beyond ASCII that an encoding is guessed from."""
 
@@ -52,16 +57,61 @@ def _member(path: Path) -> str:
     return names[0]
 
 
+class _Bounded(io.RawIOBase):
+    """The unpacked bytes of a file, which end in an error where they are more than it may have."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path = file, path
+        self._left = most_bytes(path.stat().st_size)
+
+    def readable(self) -> bool:
+        """Return True: nothing else can be done with it."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as many bytes as there is room for, at most."""
+        data = self._file.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise too_much(self._path)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def most_bytes(packed: int) -> int:
+    """Return what a file of so many bytes may unpack to."""
+    return MOST_TIMES * packed + MOST_BYTES
+
+
+def too_much(path: Path) -> AisleError:
+    """Return the error of a file that unpacks to more."""
+    return AisleError(
+        f"{path} must unpack to at most {most_bytes(path.stat().st_size) // 2**20:,} MiB "
+        f"({MOST_TIMES} times its size, and {MOST_BYTES // 2**20}); it unpacks to more. Is it a table? Then "
+        "give it unpacked."
+    )
+
+
+def _open_member(packed: zipfile.ZipFile, path: Path) -> IO[bytes]:
+    try:
+        return packed.open(_member(path))
+    except RuntimeError as error:  # encrypted; NotImplementedError, of a method that Python has not, is one
+        raise AisleError(f"{path} must be a zip that can be unpacked here: {error}. Unpack it.") from None
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to read its bytes, unpacked; what breaks while it is read is an AisleError too."""
     kind = path.suffix.lower()
     try:
         if kind == ".zip":
-            with zipfile.ZipFile(path) as packed, packed.open(_member(path)) as file:
-                yield file
+            with zipfile.ZipFile(path) as packed, _open_member(packed, path) as file:
+                yield io.BufferedReader(_Bounded(file, path), _CHUNK)
+        elif kind in PACKED:
+            with PACKED[kind](path, "rb") as file:  # type: ignore[operator]
+                yield io.BufferedReader(_Bounded(file, path), _CHUNK)
         else:
-            with PACKED.get(kind, open)(path, "rb") as file:  # type: ignore[operator]
+            with path.open("rb") as file:
                 yield file
     except FileNotFoundError:
         raise AisleError(f"{path} must be a table of products; there is no such file") from None
@@ -101,6 +151,17 @@ def find_encoding(path: Path) -> str:
         except UnicodeDecodeError:
             pass  # cut inside a character: it is not UTF-8, and is guessed as other texts are
     return _likeliest(bytes(sample[:_SAMPLE]))
+
+
+def guess(encoding: str, texts: Iterable[str]) -> dict[str, str]:
+    """Return what people should see of an encoding that was guessed, to judge it: a word that it makes.
+
+    Empty for encodings that a text proves, as those of Unicode, and where every character is ASCII.
+    """
+    if encoding.startswith("utf"):
+        return {}
+    found = next((match for text in texts if (match := _BEYOND_ASCII.search(text))), None)
+    return {"guessed, which makes": f"{found[0][:30]!r} (catalogue.format.encoding)"} if found else {}
 
 
 def _likeliest(sample: bytes) -> str:

@@ -1,11 +1,14 @@
 """What every format's reader gives, and what it may be told."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 from pydantic import Field
 
+from aisle.pipeline.errors import AisleError, some
 from aisle.pipeline.params import Section
 
 
@@ -51,6 +54,18 @@ class Records:
         kind = self.detected.get("format")
         rest = ", ".join(f"{name} {value}" for name, value in self.detected.items() if name != "format")
         return f"read as {kind}{f' ({rest})' if rest else ''}" if kind else f"read {rest}"
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """See that no column is there twice, those without a name aside.
+
+    Raises
+    ------
+    AisleError
+        If one is; `where` says whose header it is.
+    """
+    if twice := [name for name, count in Counter(names).items() if name and count > 1]:
+        raise AisleError(f"{where} must have each column once; its header repeats {some(twice)}")
 
 
 def plain(value: Any) -> Any:

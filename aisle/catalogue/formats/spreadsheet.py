@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from aisle.catalogue.formats import workbook_budget
 from aisle.catalogue.formats.opening import opened
-from aisle.catalogue.formats.records import FormatParams, Records, plain
+from aisle.catalogue.formats.records import FormatParams, Records, check_names, plain
 from aisle.pipeline.errors import AisleError, some
 
 
@@ -30,6 +31,7 @@ def read(path: Path, params: FormatParams) -> Records:
 
     with opened(path) as file:
         content = file.read()
+    workbook_budget.check(path, content)
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         names = book.sheet_names
@@ -47,8 +49,7 @@ def read(path: Path, params: FormatParams) -> Records:
     header = [str(plain(value)).strip() for value in rows[top]]
     while header and not header[-1]:
         header.pop()
-    if twice := [each for each in dict.fromkeys(header) if each and header.count(each) > 1]:
-        raise AisleError(f"{path} must have each column once; sheet {name!r} repeats {some(twice)}")
+    check_names(header, f"sheet {name!r} of {path}")
     found = {
         number: [plain(value) for value in row]
         for number, row in enumerate(rows[top + 1 :], top + 2)

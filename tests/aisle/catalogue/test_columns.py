@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aisle.catalogue.columns import map_columns
+from aisle.catalogue.columns import CatalogueParams, map_columns
 from aisle.catalogue.formats.records import Records
 from aisle.catalogue.ingestion import counts
 from aisle.catalogue.validation import validate
@@ -139,3 +139,19 @@ def test_level_tree_takes_the_deepest_node_with_enough_products_and_refuses_none
 def test_a_level_is_a_number_from_1_or_the_tree(level):
     with pytest.raises(ValidationError, match="level"):
         parameters(level=level)
+
+
+def test_what_cannot_be_read_of_dates_and_prices_is_told():
+    rows = [row | {"cost": "2 for 5" if i == 3 else "5"} for i, row in enumerate(shop_rows())]
+    notes = map_columns(source(rows), parameters()).notes
+    assert any(
+        note.startswith(f"1 of {len(rows)} prices cannot be read, such as '2 for 5'") for note in notes
+    )
+
+
+def test_parts_of_one_column_may_hold_the_category_and_the_title():
+    shop = {"name": "shop", "table": "t", "images": "i", "category": {"column": "product.category"}}
+    CatalogueParams(**shop, columns={"id": "id", "title": "product.title"})
+    for title in ("product", "product.category", "Product.category.name"):
+        with pytest.raises(ValueError, match="must feed nothing else"):
+            CatalogueParams(**shop, columns={"id": "id", "title": title})

@@ -31,6 +31,10 @@ def paths(cells, separator=None, **params):
         ("[1]", None, ("1",)),
         ("[null]", None, ()),
         ('[{"a": 1}]', None, ()),
+        ("['A', \"Men's\", None]", None, ("A", "Men's")),
+        ("[Men's] Shoes", None, ("[Men's] Shoes",)),
+        ("A / " * 101, "/", ()),
+        (["A"] * 101, None, ()),
     ],
 )
 def test_paths(cell, separator, path):
@@ -127,3 +131,37 @@ def test_renamed_categories_take_what_is_below_along():
 def test_the_separators_must_differ():
     with pytest.raises(ValueError, match="must differ"):
         Category(column="c", separator=">", between=" > ")
+
+
+@pytest.mark.parametrize("cell", [["a"] * 5000, "a>" * 50_000, ">" * 50_000 + "a"])
+def test_what_has_more_parts_than_a_path_costs_its_row_and_no_time(cell):
+    found = paths([cell, "A > B", *([["A > B"]] * 2)], ">")
+    assert 0 in found.problems and found.paths == [(), *[("A", "B")] * 3]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Home &amp; Garden", "Home & Garden"),
+        ("D\u00e9cor", "De\u0301cor"),
+        ("Home\u200bDecor", "HomeDecor"),
+        ("<b>Lamps</b>", "LAMPS"),
+    ],
+)
+def test_names_that_read_the_same_are_told_or_merged(one, other):
+    assert (
+        "1 categories have names that differ in case, space or spelling"
+        in paths([one, other, other]).notes[0]
+    )
+    assert paths([one, other, other], merge_variants=True).paths == [(other,)] * 3
+
+
+def test_a_separator_that_is_written_otherwise_is_told():
+    assert "such as 'A>B'" in paths(["A > B", "A>B"], " > ").notes[0]
+    assert "such as 'A &gt; B'" in paths(["A > B", "A &gt; B"], ">").notes[0]
+    assert not paths(["A - B", "T-Shirts - C"], " - ").notes
+
+
+def test_a_comma_after_a_backslash_is_a_names_own():
+    found = paths(["A > Bags\\, Belts, A > C"], ">", between=",", several="deepest")
+    assert found.paths == [("A", "Bags, Belts")] and found.several == 1

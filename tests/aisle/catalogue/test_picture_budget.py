@@ -78,3 +78,26 @@ def test_a_huge_file_is_not_read(undecoded, tmp_path):
         file.truncate(201_000_000)
     with pytest.raises(images.UnreadablePictureError, match="too large: 201 megabytes"):
         images.decode(path, 64, 100)
+
+
+def test_scans_are_counted_where_a_jpeg_has_others_after_it(undecoded):
+    """Pillow calls it MPO."""
+    frame, file = Image.fromarray(np.zeros((64, 64, 3), np.uint8)), io.BytesIO()
+    frame.save(file, "MPO", save_all=True, append_images=[frame])
+    start = file.getvalue().index(b"\xff\xe2")
+    length = 2 + int.from_bytes(file.getvalue()[start + 2 : start + 4], "big")
+    data = repeated(jpeg(64), 200)
+    data = data[:2] + file.getvalue()[start : start + length] + data[2:]
+    assert Image.open(io.BytesIO(data)).format == "MPO"
+    with pytest.raises(images.UnreadablePictureError, match=r"too large: \d+ scans"):
+        decode(data)
+
+
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\0", b"\xff\xfe\0\2"])
+def test_a_long_way_to_the_pixels_is_not_gone(monkeypatch, tmp_path, filling):
+    data = jpeg(64)
+    assert decode(data[:2] + filling * 900 + data[2:])[1] == (64, 64)
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("opened"))
+    (tmp_path / "a.jpg").write_bytes(data[:2] + filling * 20_000 + data[2:])
+    with pytest.raises(images.UnreadablePictureError, match="more than 10,000 parts before its pixels"):
+        images.decode(tmp_path / "a.jpg", 64, 100)

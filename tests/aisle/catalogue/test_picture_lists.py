@@ -13,6 +13,8 @@ from aisle.catalogue.picture_lists import pictures
         ("a.jpg|b.JPG|a.jpg", ["a.jpg", "b.JPG"]),
         ("https://x.example/a,b.jpg", ["https://x.example/a,b.jpg"]),
         ("https://x.example/1, https://x.example/2", ["https://x.example/1", "https://x.example/2"]),
+        ("https://x.example/a,b.jpg, //x.example/2", ["https://x.example/a,b.jpg", "//x.example/2"]),
+        ("['a.jpg', 'b.jpg']", ["a.jpg", "b.jpg"]),
         ("photo, front.jpg", ["photo, front.jpg"]),
         ("my shoe.jpg", ["my shoe.jpg"]),
         ('["a.jpg", "b.jpg"]', ["a.jpg", "b.jpg"]),

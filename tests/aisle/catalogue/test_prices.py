@@ -30,6 +30,12 @@ from aisle.catalogue.formats.records import Number
         ("1.29.00", np.nan),
         ("", np.nan),
         ("5.-", 5),
+        (".99", 0.99),
+        ("$,50", 0.5),
+        ("Rs.99", 99),
+        ("₹1,23,456.00", 123456),
+        ("1,23,456", 123456),
+        ("9" * 400, np.nan),
     ],
 )
 def test_a_price_by_itself(text, price):
@@ -46,6 +52,7 @@ def test_the_column_decides_what_a_price_alone_does_not():
 def test_numbers_of_a_typed_format_are_what_they_are():
     assert list(prices.parse([Number("1.299"), Number("1e3")])) == [1.299, 1000]
     assert prices.decimal_mark([Number("1,5"), "2"]) is None
+    assert np.isnan(prices.parse([Number("1e999"), Number("inf")])).all()
 
 
 @given(

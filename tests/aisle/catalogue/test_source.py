@@ -9,6 +9,8 @@ import re
 import zipfile
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -132,7 +134,7 @@ def test_a_broken_line_of_json_costs_that_line(written):
     [
         ("a.csv", "", "must have a header line"),
         ("a.csv.gz", b"\x1f\x8b", "must be a whole gz file"),
-        ("a.csv.gz", gzip.compress(CSV.encode() * 99)[:-9], "must be a whole gz file"),
+        ("a.csv.gz", gzip.compress(CSV.encode() * 99, mtime=0)[:-9], "must be a whole gz file"),
         ("a.csv.xz", b"no", "must be a whole xz file"),
         ("a.zip", b"no", "must be a zip file"),
         ("a.parquet", "id,name\n1,x\n", "must be a whole Parquet file"),
@@ -271,3 +273,57 @@ def test_a_damaged_file_is_a_table_or_one_clear_error(tmp_path, data):
     path.write_bytes(bytes(content[: data.draw(st.integers(1, len(content)))]))
     with contextlib.suppress(AisleError):
         read_source(path)
+
+
+@pytest.mark.parametrize("depth", [101, 700, 100_000])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.xml"])
+def test_a_record_that_is_nested_deeply_costs_itself(written, name, depth):
+    depth = max(depth, 2000) if name == "a.xml" else depth
+    lines = ['{"id": "1"}', f'{{"id": "2", "x": {"[" * depth + "]" * depth}}}']
+    feed = f"<f><item><id>1</id></item><item><id>2</id>{'<a>' * depth}{'</a>' * depth}</item></f>"
+    records = read_source(written(name, feed if name == "a.xml" else "\n".join(lines)))
+    assert len(records.table) == 2 and records.table["id"].iloc[0] == "1"
+    assert len(records.problems) == 1 and "nested too deeply" in records.problems[2]
+
+
+def test_half_a_character_is_none(written):
+    found = read_source(written("a.jsonl", '{"id": "a\\ud800", "\\udc00": ["\\ud83d\\ude00"]}')).table
+    assert found.to_dict("records") == [{"id": "a?", "?": ["\U0001f600"]}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", "{'id': '7', 'x': None, 'y': \"it's\"}\n{'id': '\\xe9', 'x': True, 'y': 'a\\'\"b'}"),
+        ("a.jsonl", '[{"id": "7", "x": null, "y": "it\'s"},\n{"id": "é", "x": true, "y": "a\'\\"b"}\n]'),
+    ],
+)
+def test_what_python_prints_and_a_list_named_jsonl(written, name, content):
+    rows = [{"id": "7", "x": "", "y": "it's"}, {"id": "é", "x": "true", "y": "a'\"b"}]
+    assert read_source(written(name, content)).table.to_dict("records") == rows
+
+
+def test_markup_amid_the_text_of_a_feed_is_text(written):
+    item = "<item><id>1</id><title>a <b>red</b> lamp</title></item>"
+    assert read_source(written("a.xml", f"<f>{item}</f>")).table["title"].tolist() == ["a red lamp"]
+
+
+def test_parquet_columns_are_found_whatever_their_case_and_must_be_there_once(tmp_path):
+    table = pa.table([["1"], ["a"]], names=["ID", " Title"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read_source(tmp_path / "a.parquet", wanted=["id", "title"]).table.columns.tolist() == [
+        "ID",
+        " Title",
+    ]
+    pq.write_table(pa.table([["1"], ["a"]], names=["id", "id"]), tmp_path / "b.parquet")
+    with pytest.raises(AisleError, match="each column once; its header repeats id"):
+        read_source(tmp_path / "b.parquet")
+
+
+def test_an_encoding_that_is_guessed_is_shown_by_a_word(written):
+    path = written("a.csv", "id,title\n1,plain\n2,café noir\n".encode("cp1252"))
+    assert (
+        "encoding cp1252, guessed, which makes 'café' (catalogue.format.encoding)" in read_source(path).told()
+    )
+    assert "guessed" not in read_source(path, FormatParams(encoding="cp1252")).told()
+    assert "guessed" not in read_source(written("a.csv", "id,title\n1,café\n")).told()

@@ -124,6 +124,19 @@ def test_a_package_of_an_older_aisle_is_refused_with_the_way_to_a_new_one(packag
         ("package.json", {"members": ["both", "one"]}, "must name the models"),
         ("package.json", {"model": "three"}, "must name the models"),
         ("package.json", {"unfitted": ["one"]}, "it says learned nothing"),
+        ("package.json", {"libraries": ["numpy"]}, r"libraries: Input should be a valid dictionary"),
+        ("package.json", {"shared_pictures": 3}, r"shared_pictures: Input should be a valid list"),
+        ("package.json", {"modalities": []}, "modalities must name what the model reads"),
+        ("package.json", {"decision": {"temperature": 0}}, r"decision\.temperature: .* greater than 0"),
+        ("package.json", {"decision": {"temperature": None}}, r"decision\.temperature: .* valid number"),
+        (
+            "package.json",
+            {"decision": {"temperature": 1, "threshold": "x"}},
+            r"decision\.threshold: .* number",
+        ),
+        ("package.json", {"decision": {"temperature": 1, "by_fields": [1]}}, r"by_fields: .* dictionary"),
+        ("models/two/model.json", {"prior": [float("nan")] * 2}, "shares of 'two' must be numbers"),
+        ("models/two/model.json", {"prior": ["a", "b"]}, "shares of 'two' must be numbers"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused_though_the_manifest_lists_them(package, file, changes, told):

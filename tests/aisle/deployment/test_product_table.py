@@ -1,11 +1,13 @@
 """deployment/product_table.py: raw products from a shop's table."""
 
+import pandas as pd
 import pytest
 
 from aisle.catalogue.formats.records import FormatParams
 from aisle.catalogue.source import read_source
 from aisle.deployment.product_table import as_cells, find_columns, raw_products
 from aisle.pipeline.errors import AisleError
+from aisle.predict import write_predictions
 
 SHOP = {"id": "sku", "title": "name", "description": ["text", "more"], "image": "{sku}.jpg"}
 
@@ -73,3 +75,12 @@ def test_nested_records_and_several_pictures(tmp_path):
         {"title": "c", "specifications": "", "image": "3.jpg"},
     ]
     assert as_cells(records.table)["more"].tolist() == ['{"x": ["1"]}', ""]
+
+
+def test_columns_without_a_name_are_kept(tmp_path):
+    rows = pd.DataFrame([["0", "lamp", "", 0.5]], columns=["", "title", "", "p_Lamps"])
+    for name, first, third in (("a.csv", "", ""), ("a.parquet", "column 1", "column 3")):
+        write_predictions(rows, str(tmp_path / name))
+        records = read_source(tmp_path / name).table
+        assert [*records.columns] == [first, "title", third, "p_Lamps"]
+        assert records.iloc[0].tolist() == ["0", "lamp", "", "0.5"]

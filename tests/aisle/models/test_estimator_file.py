@@ -188,3 +188,22 @@ def test_no_pickle_is_read_in_the_library():
     files = [path for top in ("aisle", "stages", "tools") for path in (REPO / top).rglob("*.py")]
     found = [f"{path}: {match[0]}" for path in files for match in wrong.finditer(path.read_text("utf-8"))]
     assert len(files) > 100 and not found
+
+
+def test_an_array_whose_header_is_damaged_is_told():
+    """NumPy's own words come as an error of Python's tokeniser."""
+    data = estimator_file.dumps({"a": np.arange(3.0)})
+    assert b"'shape': (3,)" in data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for there, instead in (
+        (b"'shape': (3,)", b"'shape': ((3,"),
+        (b"{'descr'", b"('descr'"),
+        (b"(3,)", b"('a'"),
+    ):
+        changed_file = io.BytesIO()
+        with zipfile.ZipFile(changed_file, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content.replace(there, instead))
+        with pytest.raises(AisleError, match="must be an estimator as this version of aisle writes it"):
+            estimator_file.loads(changed_file.getvalue(), "e")

@@ -38,7 +38,7 @@ FORMULAS = [
     "'=1",
     "''=1",
 ]
-FORMULAS += ["\r\n=1", "\n@x"]
+FORMULAS += ["\r\n=1", "\n@x", "\uff1d1+1", "\uff0b1", "\uff0d2+3", "\uff20SUM(A1)"]
 
 
 def rendered(text):

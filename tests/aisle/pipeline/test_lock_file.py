@@ -1,6 +1,8 @@
 """pipeline/lock_file.py: a dvc.lock that was cut is put back."""
 
 import pytest
+from dvc.fs import localfs
+from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, _edit_rwlock
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
 from aisle.pipeline import lock_file
@@ -65,3 +67,23 @@ def test_without_a_copy_the_way_out_is_told(tmp_path):
     (tmp_path / "dvc.lock").write_text("")
     with pytest.raises(AisleError, match=r"`git checkout dvc\.lock` gives the committed one"):
         lock_file.restore(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"write": {"/a', b"[]", b"\xff"])
+def test_a_note_of_dvc_that_was_cut_is_removed(root, monkeypatch, content):
+    """DVC itself stops at it, at every later command."""
+    monkeypatch.setattr(lock_file, "PAUSE", 0)
+    note = root / lock_file.READERS
+    for whole in (b"{}", b'{"write": {}, "read": {}}'):
+        note.write_bytes(whole)
+        assert lock_file.restore(root) is None and note.read_bytes() == whole
+    note.write_bytes(content)
+    with pytest.raises((RWLockFileCorruptedError, RWLockFileFormatError, ValueError)), _edit(root):
+        pass
+    assert lock_file.restore(root) is None and not note.exists()
+    with _edit(root):
+        pass
+
+
+def _edit(root):
+    return _edit_rwlock(str(root / ".dvc/tmp"), localfs, False)
