@@ -8,6 +8,7 @@ how to give out keys, and what is promised.
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -158,12 +159,16 @@ def main() -> None:
 
     logs.configure()
     sys.setswitchinterval(SWITCH)
+    made = app.create(state.make(said))
+    gc.collect()
+    gc.freeze()  # libraries and models stay: the collector need not look through them again and again
     uvicorn.run(
-        app.create(state.make(said)),
+        made,
         host=args.host,
         port=args.port,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nothing reads whom a proxy speaks for
         timeout_graceful_shutdown=args.grace,
         server_header=False,
     )
