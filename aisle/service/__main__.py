@@ -32,7 +32,11 @@ def parser() -> argparse.ArgumentParser:
     )
     own, limits = Settings(), Limits()
     add = result.add_argument
-    add("--model", default=own.model, help="folder of a package, or its name below packages/ (%(default)s)")
+    add(
+        "--model",
+        default=own.model,
+        help="folder of a package, its name below packages/ (%(default)s), or models:/NAME@ALIAS of MLflow",
+    )
     add("--challenger", metavar="MODEL", help="another, which predicts the same and is not answered")
     add("--host", default=own.host, help="interface (%(default)s); another one wants keys")
     add("--port", type=_number(0), default=8000, help="(%(default)s); 0 for one that is free")
