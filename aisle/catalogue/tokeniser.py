@@ -118,15 +118,21 @@ def apply(text: str, form: str, params: TextParams, rules: Rules) -> str:
     if form not in FORMS:
         raise AisleError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
     words = clean(text).split()
-    kept = {
-        word: [token for token in split(word, rules) if _kept(token, params, rules)]
-        for word in dict.fromkeys(words)
-    }
-    tokens = [token for word in words for token in kept[word]]
+    kept = {word: of_word(word, form, params, rules) for word in dict.fromkeys(words)}
+    return " ".join(token for word in words for token in kept[word])
+
+
+def of_word(word: str, form: str, params: TextParams, rules: Rules) -> list[str]:
+    """Return what is kept of a word of a cleaned text, in one of `FORMS`: it does not depend on the others.
+
+    Raises
+    ------
+    AisleError
+        If lemmas are asked for and the rules have none.
+    """
+    tokens = [token for token in split(word, rules) if _kept(token, params, rules)]
     if form == "lemmas":
         if rules.lemmas is None:
             raise AisleError("the rules must have lemmas for a model that reads them; package it again")
-        tokens = [rules.lemmas.get(token, token).lower() for token in tokens]
-    if form == "stems":
-        tokens = [stem(token) for token in tokens]
-    return " ".join(tokens)
+        return [rules.lemmas.get(token, token).lower() for token in tokens]
+    return [stem(token) for token in tokens] if form == "stems" else tokens

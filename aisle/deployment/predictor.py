@@ -92,7 +92,7 @@ class RawProducts:
     ----------
     table
         n rows; columns of `packaging.RAW`, each may be left out. `image` is a path, the bytes of a file, a
-        list of these, or empty.
+        list of these, or empty. A mapping of columns does as well.
     package
         How texts and pictures are prepared.
     rules
@@ -106,13 +106,14 @@ class RawProducts:
 
     def __init__(
         self,
-        table: pd.DataFrame,
+        table: pd.DataFrame | Mapping[str, Sequence[Any]],
         package: packaging.Package,
         rules: tokeniser.Rules | None = None,
         images: PictureFolder | None = None,
         encoders: dict[Any, Any] | None = None,
     ) -> None:
         self._table = table
+        self._n = len(table) if isinstance(table, pd.DataFrame) else max(map(len, table.values()), default=0)
         self._package = package
         self._rules = rules
         self._images = images
@@ -125,7 +126,7 @@ class RawProducts:
 
     def __len__(self) -> int:
         """Return n."""
-        return len(self._table)
+        return self._n
 
     def texts(self, fields: list[str], form: str) -> list[str]:
         """Return the named fields in one form, apart, as of data/text.parquet."""
@@ -379,9 +380,9 @@ class Predictor:
             parts.append(table)
         return pd.concat(parts, ignore_index=True)
 
-    def _warnings(self, raw: RawProducts, table: pd.DataFrame) -> list[str]:
+    def _warnings(self, raw: RawProducts, decided: Mapping[Any, Any] | pd.DataFrame) -> list[str]:
         reads, problems = self.package.modalities, raw.problems
-        used = np.logical_or.reduce([table[f"used_{each}"].to_numpy(bool) for each in reads])
+        used = np.logical_or.reduce([np.asarray(decided[f"used_{each}"], bool) for each in reads])
         words = {"text": "text", "image": "picture"}
         lacking = (
             f"the model reads the {' and the '.join(words[each] for each in reads)} only, and there is none"
@@ -415,6 +416,10 @@ class Predictor:
             is promised of such, or the model had no input), used_text, used_image; where categories are nodes
             of a tree, what `certain` returns; and the calibrated probability of each category, p_<category>.
         """
+        return pd.DataFrame(self.columns(inputs))
+
+    def columns(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Return the columns of `decide`, n values each: a table takes as long as predicting one product."""
         from aisle.evaluation.calibration import scale
 
         names, decision = self.package.categories, self.package.decision
@@ -422,7 +427,7 @@ class Predictor:
         if decision:
             values = scale(values, decision["temperature"])
         order = np.argsort(-values, axis=1, kind="stable")
-        columns: dict[str, Any] = {}
+        columns: dict[str, np.ndarray] = {}
         for place, rank in zip(range(len(names)), RANKS, strict=False):
             columns[f"{rank}_category"] = np.array(names, dtype=object)[order[:, place]]
             columns[f"{rank}_probability"] = np.take_along_axis(values, order[:, [place]], axis=1)[:, 0]
@@ -432,8 +437,7 @@ class Predictor:
         for kind in ("text", "image"):
             columns[f"used_{kind}"] = used.get(kind, np.zeros(len(inputs), bool))
         columns |= self.certain(values, available, there)
-        columns |= {PREFIX + name: values[:, i] for i, name in enumerate(names)}
-        return pd.DataFrame(columns)
+        return columns | {PREFIX + name: values[:, i] for i, name in enumerate(names)}
 
     def certain(
         self, values: np.ndarray, available: np.ndarray, there: Mapping[str, np.ndarray]
@@ -559,30 +563,38 @@ class Predictor:
         return fuse(text, picture, recipe.picture_weight).vectors
 
 
-def _certain(row: Mapping[str, Any]) -> dict[str, Any]:
-    if "certain_category" not in row:
-        return {}
-    found = {"category": row["certain_category"], "probability": row["certain_probability"]}
-    return {"certain": found if found["category"] else None}
-
-
 def as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return predictions as plain values, one dict per product; `top3` and `probabilities` are nested."""
-    names = [column for column in table.columns if column.startswith(PREFIX)]
-    ranks = [rank for rank in RANKS if f"{rank}_category" in table]
+    if table.empty:
+        return []
+    found = json.loads(table.to_json(orient="split", double_precision=15))
+    return plain(dict(zip(found["columns"], zip(*found["data"], strict=True), strict=True)))
+
+
+def plain(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return the same of columns of plain values, n of each: those of `Predictor.predict`."""
+    names = [column for column in columns if column.startswith(PREFIX)]
+    categories = [name.removeprefix(PREFIX) for name in names]
+    ranks = [rank for rank in RANKS if f"{rank}_category" in columns]
+    top = [[*zip(columns[f"{rank}_category"], columns[f"{rank}_probability"], strict=True)] for rank in ranks]
+    probabilities = [*zip(*(columns[name] for name in names), strict=True)]
     return [
         {
-            "category": row["predicted_category"],
-            "probability": row["predicted_probability"],
-            "send_to_person": row["send_to_person"],
-            "top3": [
-                {"category": row[f"{rank}_category"], "probability": row[f"{rank}_probability"]}
-                for rank in ranks
-            ],
-            "used": {"text": row["used_text"], "image": row["used_image"]},
-            **_certain(row),
-            "warning": row["warning"],
-            "probabilities": {name.removeprefix(PREFIX): row[name] for name in names},
+            "category": columns["predicted_category"][i],
+            "probability": columns["predicted_probability"][i],
+            "send_to_person": columns["send_to_person"][i],
+            "top3": [{"category": rank[i][0], "probability": rank[i][1]} for rank in top],
+            "used": {"text": columns["used_text"][i], "image": columns["used_image"][i]},
+            **_certain(columns, i),
+            "warning": columns["warning"][i],
+            "probabilities": dict(zip(categories, probabilities[i], strict=True)),
         }
-        for row in json.loads(table.to_json(orient="records", double_precision=15))
+        for i in range(len(columns["predicted_category"]))
     ]
+
+
+def _certain(columns: Mapping[str, Sequence[Any]], i: int) -> dict[str, Any]:
+    if "certain_category" not in columns:
+        return {}
+    found = {"category": columns["certain_category"][i], "probability": columns["certain_probability"][i]}
+    return {"certain": found if found["category"] else None}

@@ -8,6 +8,7 @@ how to give out keys, and what is promised.
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -31,7 +32,11 @@ def parser() -> argparse.ArgumentParser:
     )
     own, limits = Settings(), Limits()
     add = result.add_argument
-    add("--model", default=own.model, help="folder of a package, or its name below packages/ (%(default)s)")
+    add(
+        "--model",
+        default=own.model,
+        help="folder of a package, its name below packages/ (%(default)s), or models:/NAME@ALIAS of MLflow",
+    )
     add("--challenger", metavar="MODEL", help="another, which predicts the same and is not answered")
     add("--host", default=own.host, help="interface (%(default)s); another one wants keys")
     add("--port", type=_number(0), default=8000, help="(%(default)s); 0 for one that is free")
@@ -158,12 +163,16 @@ def main() -> None:
 
     logs.configure()
     sys.setswitchinterval(SWITCH)
+    made = app.create(state.make(said))
+    gc.collect()
+    gc.freeze()  # libraries and models stay: the collector need not look through them again and again
     uvicorn.run(
-        app.create(state.make(said)),
+        made,
         host=args.host,
         port=args.port,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nothing reads whom a proxy speaks for
         timeout_graceful_shutdown=args.grace,
         server_header=False,
     )

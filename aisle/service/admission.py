@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
@@ -40,8 +40,8 @@ class Admission:
     def __init__(self, known: tuple[Key, ...], limits: Limits, metrics: Metrics) -> None:
         self._keys = known
         self.limits = limits
-        self._metrics = metrics
         self._held = 0
+        metrics.in_flight.set_function(lambda: self._held)
         self._strategy = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerMinute(limits.rate) if limits.rate else None
 
@@ -127,13 +127,17 @@ class Admission:
         """
         parts: list[bytes] = []
         held = 0
+
+        def take(chunk: bytes) -> None:
+            nonlocal held
+            held += self._hold(len(chunk))
+            parts.append(chunk)
+
         try:
-            async for chunk in self._chunks(request, self.limits.body):
-                held += self._hold(len(chunk))
-                parts.append(chunk)
+            await self._read(request, self.limits.body, take)
             yield b"".join(parts)
         finally:
-            self._release(held)
+            self._held -= held
 
     @asynccontextmanager
     async def file(self, request: Request, suffix: str) -> AsyncIterator[Path]:
@@ -142,38 +146,39 @@ class Admission:
         try:
             target: IO[bytes]
             with into.open("wb") as target:
-                async for chunk in self._chunks(request, self.limits.file):
+
+                def take(chunk: bytes) -> None:
+                    nonlocal held
                     held += self._hold(len(chunk))
                     target.write(chunk)
+
+                await self._read(request, self.limits.file, take)
             yield into
         finally:
-            self._release(held)
+            self._held -= held
             into.unlink(missing_ok=True)
 
-    async def _chunks(self, request: Request, most: int) -> AsyncIterator[bytes]:
+    async def _read(self, request: Request, most: int, take: Callable[[bytes], object]) -> None:
+        """Give a body to `take`, a chunk at a time."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise RefusalError(415, "the body must be sent as it is, without a Content-Encoding")
         too_large = RefusalError(413, f"the body must have at most {most / MEGABYTE:g} MiB; it has more")
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
             raise too_large
-        total, stream = 0, request.stream()
-        until = asyncio.get_running_loop().time() + self.limits.seconds
-        while True:
-            try:
-                async with asyncio.timeout_at(until):
-                    chunk = await anext(stream)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                told = f"the body must come within {self.limits.seconds:g} seconds; it did not"
-                raise RefusalError(408, told, {"Connection": "close"}) from None
-            except ClientDisconnect:
-                raise RefusalError(400, "the body must be whole; the connection ended before") from None
-            total += len(chunk)
-            if total > most:
-                raise too_large
-            yield chunk
+        total = 0
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                async for chunk in request.stream():
+                    total += len(chunk)
+                    if total > most:
+                        raise too_large
+                    take(chunk)
+        except TimeoutError:
+            told = f"the body must come within {self.limits.seconds:g} seconds; it did not"
+            raise RefusalError(408, told, {"Connection": "close"}) from None
+        except ClientDisconnect:
+            raise RefusalError(400, "the body must be whole; the connection ended before") from None
 
     def _hold(self, n: int) -> int:
         if self._held + n > self.limits.in_flight:
@@ -181,9 +186,4 @@ class Admission:
                 "the requests that are being answered take all memory there is; send it again later", SLOWEST
             )
         self._held += n
-        self._metrics.in_flight.set(self._held)
         return n
-
-    def _release(self, n: int) -> None:
-        self._held -= n
-        self._metrics.in_flight.set(self._held)

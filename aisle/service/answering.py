@@ -1,19 +1,23 @@
 """A package that answers: what `aisle.predict` says of products, and why a person must look at one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from hashlib import sha256
+from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from aisle.catalogue import text_forms, tokeniser
 from aisle.catalogue.picture_files import PictureFolder
 from aisle.catalogue.taxonomy import PATH_SEPARATOR
-from aisle.deployment import manifest
+from aisle.deployment import manifest, packaging
 from aisle.deployment.packaging import RAW
-from aisle.deployment.predictor import BATCH, Inputs, Predictor, RawProducts, as_json
+from aisle.deployment.predictor import BATCH, Inputs, Predictor, RawProducts, plain
+from aisle.pipeline.params import check
 
 Product = Mapping[str, Any]
 """Fields of `packaging.RAW`; `image` is bytes, a list of these, or names, which are never found."""
@@ -35,6 +39,9 @@ class NoFiles(PictureFolder):
         return None, "file missing"
 
 
+_DIGESTED = json.JSONEncoder(sort_keys=True)
+
+
 def input_digest(product: Product) -> str:
     """Return SHA-256 of what was given of a product: the same for the same fields and pictures."""
     kept: dict[str, Any] = {}
@@ -47,7 +54,37 @@ def input_digest(product: Product) -> str:
             ]
         else:
             kept[name] = value or ""
-    return sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return sha256(_DIGESTED.encode(kept).encode()).hexdigest()
+
+
+class Batch(RawProducts):
+    """Products that are answered together, and what was found out about them.
+
+    No table is made of them, which would take as long as predicting one; a text is cleaned once, whatever
+    forms are made of it; and the tokens of words that came before are known.
+
+    Parameters
+    ----------
+    products
+        n.
+    model
+        That answers them.
+    """
+
+    def __init__(self, products: Sequence[Product], model: "ServedModel") -> None:
+        columns = {name: [each.get(name) for each in products] for name in RAW}
+        super().__init__(columns, model.package, model._rules, NoFiles(), model._encoders)
+        self._words = model.words
+        self._clean = lru_cache(None)(text_forms.clean)  # while this batch is answered
+        self.there: dict[str, np.ndarray] | None = None
+
+    def _form(self, values: list[str], form: str) -> list[str]:
+        if form == "clean":
+            return [self._clean(value) for value in values]
+        if form not in tokeniser.FORMS or self._rules is None:
+            return super()._form(values, form)
+        tokens = self._words(form)
+        return [" ".join(chain.from_iterable(map(tokens, self._clean(value).split()))) for value in values]
 
 
 class ServedModel(Predictor):
@@ -68,13 +105,24 @@ class ServedModel(Predictor):
         super().__init__(folder)
         self.digest = manifest.identity(folder)
         self.version = self.digest[:12]
-        self._looked_at: tuple[Inputs, dict[str, np.ndarray]] | None = None
+        self._known: dict[str, Callable[[str], list[str]]] = {}
+
+    def words(self, form: str) -> Callable[[str], list[str]]:
+        """Return the function that makes the tokens of a word in a form, and remembers those of many."""
+        if form not in self._known:
+            assert self._rules is not None  # else the model reads no tokens
+            params = check(self.package.text, text_forms.TextParams, f"{packaging.FILE}: text")
+            of_word = partial(tokeniser.of_word, form=form, params=params, rules=self._rules)
+            self._known[form] = lru_cache(text_forms.KNOWN)(of_word)
+        return self._known[form]
 
     def presence(self, inputs: Inputs) -> dict[str, np.ndarray]:
-        """Return which fields products have, as `Predictor.presence` does; made once of the same inputs."""
-        if self._looked_at is None or self._looked_at[0] is not inputs:
-            self._looked_at = inputs, super().presence(inputs)
-        return self._looked_at[1]
+        """Return which fields products have, as `Predictor.presence` does; of a batch, made once."""
+        if not isinstance(inputs, Batch):
+            return super().presence(inputs)
+        if inputs.there is None:
+            inputs.there = super().presence(inputs)
+        return inputs.there
 
     def answers(self, products: Sequence[Product]) -> list[Answer]:
         """Return what is said of products.
@@ -97,17 +145,14 @@ class ServedModel(Predictor):
         return found
 
     def _batch(self, products: Sequence[Product]) -> list[Answer]:
-        table = pd.DataFrame([{name: each.get(name) for name in RAW} for each in products], dtype=object)
-        raw = RawProducts(table, self.package, self._rules, NoFiles(), self._encoders)
-        decided = self.decide(raw)
-        decided["warning"] = self._warnings(raw, decided)
-        thresholds = self.thresholds(self.presence(raw))
-        fewer = self._unpromised(raw)
-        self._looked_at = None
-        found = as_json(decided)
+        raw = Batch(products, self)
+        columns = self.columns(raw)
+        values: dict[str, Any] = {name: column.tolist() for name, column in columns.items()}
+        values["warning"] = self._warnings(raw, columns)
+        thresholds, fewer = self.thresholds(self.presence(raw)).tolist(), self._unpromised(raw)
+        found = plain(values)
         for i, answer in enumerate(found):
-            sure = np.isfinite(thresholds[i])
-            answer["threshold"] = float(thresholds[i]) if sure else None
+            answer["threshold"] = thresholds[i] if thresholds[i] != inf else None
             answer["reasons"] = self._reasons(answer, fewer[i], raw.problems.get(i))
         return found
 

@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.requests import Request
 
 from aisle.service import problems, requests, schemas
+from aisle.service.direct import Direct
 from aisle.service.logs import logger
 from aisle.service.requests import Requests
 from aisle.service.routes import classify, feedback, health, models, review
@@ -53,6 +54,8 @@ def create(state: State) -> FastAPI:
     app.add_middleware(Requests, metrics=state.metrics)
     app.openapi = lambda: _openapi(app, plain)  # type: ignore[method-assign]
     plain = FastAPI.openapi.__get__(app)
+    layers = app.build_middleware_stack
+    app.build_middleware_stack = lambda: Direct(layers(), state.metrics)  # type: ignore[method-assign]
     return app
 
 

@@ -1,9 +1,9 @@
 """One bounded queue and one micro-batcher: products of several requests are predicted together.
 
 A batch begins at once where nothing was under way. After a batch of several requests their clients are about
-to ask again, so the next one waits for as many as before, but for 5 ms at most; meanwhile the processor has
-nothing better to do. Each request is answered by the model that was served when it was accepted: a batch has
-one model, and a swap falls between two.
+to ask again, so the next one waits for them, but for 5 ms at most. Both threads share one interpreter: while
+this one waits, the other reads what comes, and is not held up. Each request is answered by the model that was
+served when it was accepted: a batch has one model, and a swap falls between two.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from aisle.service.problems import busy
 
 LONGEST_WAIT = 0.005
 """Seconds that the first product of a batch waits for others."""
+IDLE = 0.1
+"""Seconds without a request after which nobody who was answered is expected to be about to ask again."""
 
 
 class QueueFullError(Exception):
@@ -71,9 +73,10 @@ class Batcher:
         self._largest = largest
         self._jobs: deque[Job] = deque()
         self._waiting = 0
+        metrics.queue.set_function(lambda: self._waiting)
         self._changed = threading.Condition()
         self._closing = False
-        self._last_jobs = 0
+        self._last_jobs, self._wanted = 0, 1
         self._seconds_each = 0.01
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
 
@@ -106,8 +109,8 @@ class Batcher:
             job = Job(products, model, loop.create_future(), loop)
             self._jobs.append(job)
             self._waiting += len(products)
-            self._metrics.queue.set(self._waiting)
-            self._changed.notify()
+            if len(self._jobs) >= self._wanted or self._waiting >= self._largest:
+                self._changed.notify()  # not each time: waking costs more than reading a request
         return job
 
     def wait_seconds(self) -> float:
@@ -136,24 +139,35 @@ class Batcher:
     def _next(self) -> list[tuple[Job, int, int]]:
         """Return the next batch, as parts of jobs: from which product to which; [] when all is done."""
         with self._changed:
+            free, waiting = time.monotonic(), len(self._jobs)
             while True:
                 while not self._jobs:
                     if self._closing:
                         return []
                     self._changed.wait()
-                self._gather()
+                self._gather(free, waiting + self._last_jobs)
                 if batch := self._take():
                     return batch
 
-    def _gather(self) -> None:
-        """Wait until as many requests are there as the last batch had, for 5 ms from the first one's time."""
-        if self._last_jobs < 2:
+    def _gather(self, free: float, expected: int) -> None:
+        """Wait until so many requests are there, 5 ms at most, or enough products for a batch.
+
+        Parameters
+        ----------
+        free
+            When this thread was done with the last batch: what came before waits from then on.
+        expected
+            Those that waited then, and those that were just answered, whose clients are about to ask again.
+        """
+        first = self._jobs[0].accepted
+        if self._last_jobs < 2 or first - free > IDLE:
             return
-        until = self._jobs[0].accepted + LONGEST_WAIT
-        while len(self._jobs) < self._last_jobs and self._waiting < self._largest and not self._closing:
+        until, self._wanted = max(free, first) + LONGEST_WAIT, expected
+        while len(self._jobs) < expected and self._waiting < self._largest and not self._closing:
             left = until - time.monotonic()
             if left <= 0 or not self._changed.wait(left):
-                return
+                break
+        self._wanted = 1
 
     def _take(self) -> list[tuple[Job, int, int]]:
         """Take at most so many products of one model; what nobody waits for is left out."""
@@ -177,7 +191,6 @@ class Batcher:
             self._waiting -= n
             if job.taken == len(job.products):
                 self._jobs.popleft()
-        self._metrics.queue.set(self._waiting)
         return parts
 
     def _predict(self, parts: list[tuple[Job, int, int]]) -> None:

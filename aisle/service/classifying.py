@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from aisle.service import answering, explaining
 from aisle.service.answering import Answer, Product, ServedModel
@@ -127,7 +127,8 @@ class Classifier:
 
     async def _done(self, job: Job, seconds: float) -> list[Answer]:
         try:
-            found = await asyncio.wait_for(job.future, seconds)
+            async with asyncio.timeout(seconds):
+                found = await job.future
         except TimeoutError:
             told = f"the answer must be there within {seconds:g} seconds; it was not, and was given up"
             raise busy(told, self._batcher.wait_seconds(), 503) from None
@@ -166,7 +167,7 @@ class Classifier:
         list of str
             An id for each prediction.
         """
-        made = [uuid4().hex for _ in products]
+        made = [token_hex(16) for _ in products]
         digests = [answering.input_digest(each) for each in products]
         for answer in answers:
             self._metrics.products.labels(answer["category"]).inc()
@@ -208,7 +209,7 @@ class Classifier:
             other = self._challenger.serving.current
 
             def shadowed(found: list[Answer]) -> None:
-                self._writer.add(rows([uuid4().hex for _ in found], other, "challenger", found))
+                self._writer.add(rows([token_hex(16) for _ in found], other, "challenger", found))
 
             self._challenger.offer(list(products), answers, shadowed)
         return made

@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 
 _OWN = "aisle.service"
 
@@ -33,6 +34,11 @@ def _without_messages(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
+def _as_json(_: Any, __: str, event: MutableMapping[str, Any]) -> bytes:
+    """Return the line; a line a request is worth pydantic's writer, which takes a tenth of the time."""
+    return to_json(event, fallback=repr)
+
+
 def configure() -> None:
     """Send structlog's events and those of the libraries to stdout."""
     shared: list[Any] = [
@@ -42,9 +48,9 @@ def configure() -> None:
         _without_messages,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        processors=[*shared, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from uuid import uuid4
+from secrets import token_hex
 
 import structlog
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from aisle.service.metrics import Metrics
 from aisle.service.problems import RefusalError, response
 
 HEADER = "X-Request-ID"
+_HEADER = HEADER.lower().encode()
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = ("/health/live", "/health/ready", "/metrics")
 """Asked every few seconds by machines: a line only where something is wrong."""
@@ -27,9 +28,9 @@ WORDS = {
 def request_id(scope: Scope) -> str:
     """Return the id that the client gave, if it is one, else a new one."""
     for name, value in scope["headers"]:
-        if name == HEADER.lower().encode() and _ID.fullmatch(given := value.decode("latin-1")):
+        if name == _HEADER and _ID.fullmatch(given := value.decode("latin-1")):
             return given
-    return uuid4().hex
+    return token_hex(16)
 
 
 class Requests:
@@ -64,7 +65,7 @@ class Requests:
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
-                    (HEADER.lower().encode(), own.encode()),
+                    (_HEADER, own.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"cache-control", b"no-store"),
                 ]

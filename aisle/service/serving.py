@@ -12,7 +12,7 @@ import threading
 import weakref
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aisle.deployment import manifest, packaging
 from aisle.pipeline.errors import AisleError
@@ -23,13 +23,76 @@ from aisle.service.metrics import Metrics
 Signature = tuple[Any, ...]
 
 
-def open_copy(folder: Path, place: Path) -> ServedModel:
+class Source(Protocol):
+    """Where a package comes from; `str` of it is how messages call it."""
+
+    def signature(self) -> Signature:
+        """Return what changes whenever the package may have: its digest, and more."""
+
+    def copy(self, target: Path) -> None:
+        """Put the package's files into an empty folder; raises AisleError if there is none."""
+
+
+class Folder:
+    """A package's folder, as of `packaging.find`.
+
+    Parameters
+    ----------
+    name, packages
+        As of `packaging.find`.
+    """
+
+    def __init__(self, name: str, packages: Path) -> None:
+        self._name, self._packages = name, packages
+
+    def __str__(self) -> str:
+        """Return its path."""
+        return str(packaging.find(self._name, self._packages))
+
+    def signature(self) -> Signature:
+        """Return the manifest's digest, and size and time of each file."""
+        folder = packaging.find(self._name, self._packages)
+        facts = {place: path.stat() for place, path in manifest.files(folder).items()}
+        return manifest.identity(folder), *(
+            (place, each.st_size, each.st_mtime_ns) for place, each in facts.items()
+        )
+
+    def copy(self, target: Path) -> None:
+        """Copy its files."""
+        folder = packaging.find(self._name, self._packages)
+        packaging.read(folder)
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+
+
+def source(name: str, packages: Path) -> Source:
+    """Return where a package comes from: an alias of MLflow's registry, or a folder.
+
+    Parameters
+    ----------
+    name
+        `models:/NAME@ALIAS`, or as of `packaging.find`.
+    packages
+        Folder that names are looked up in.
+
+    Raises
+    ------
+    AisleError
+        If it is an alias, and not written as one, or nothing says where the registry is.
+    """
+    if not name.startswith("models:"):
+        return Folder(name, packages)
+    from aisle.service.mlflow_registry import Alias  # for who asks for one
+
+    return Alias(name)
+
+
+def open_copy(source: Source, place: Path) -> ServedModel:
     """Return a copy of a package, opened and tried.
 
     Parameters
     ----------
-    folder
-        The package.
+    source
+        Of the package.
     place
         Folder of copies.
 
@@ -40,22 +103,21 @@ def open_copy(folder: Path, place: Path) -> ServedModel:
     """
     copy = Path(tempfile.mkdtemp(prefix="package-", dir=place))
     try:
-        packaging.read(folder)
-        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        source.copy(copy)
         model = ServedModel(copy)
-        _try(model, folder)
+        _try(model, source)
     except Exception as error:
         shutil.rmtree(copy, ignore_errors=True)
         if isinstance(error, AisleError):
-            raise AisleError(str(error).replace(str(copy), str(folder))) from None
+            raise AisleError(str(error).replace(str(copy), str(source))) from None
         raise AisleError(
-            f"{folder} must be a package that predicts; it does not ({type(error).__name__}). {manifest.ANEW}"
+            f"{source} must be a package that predicts; it does not ({type(error).__name__}). {manifest.ANEW}"
         ) from error
     weakref.finalize(model, shutil.rmtree, copy, ignore_errors=True)
     return model
 
 
-def _try(model: ServedModel, folder: Path) -> None:
+def _try(model: ServedModel, source: Source) -> None:
     """See that a package predicts; what it loads when it is first used is loaded now."""
     from PIL import Image
 
@@ -67,16 +129,8 @@ def _try(model: ServedModel, folder: Path) -> None:
         values = each["probabilities"].values()
         if not all(isinstance(value, float) and 0 <= value <= 1 for value in values):
             raise AisleError(
-                f"{folder} must give probabilities between 0 and 1; it gives others. {manifest.ANEW}"
+                f"{source} must give probabilities between 0 and 1; it gives others. {manifest.ANEW}"
             )
-
-
-def signature(folder: Path) -> Signature:
-    """Return what changes whenever a file of a package does: sizes and times, and the manifest's digest."""
-    facts = {place: path.stat() for place, path in manifest.files(folder).items()}
-    return manifest.identity(folder), *(
-        (place, each.st_size, each.st_mtime_ns) for place, each in facts.items()
-    )
 
 
 class Serving:
@@ -85,7 +139,7 @@ class Serving:
     Parameters
     ----------
     name, packages
-        As of `packaging.find`.
+        As of `source`.
     metrics
         What is counted.
     role
@@ -99,7 +153,7 @@ class Serving:
 
     def __init__(self, name: str, packages: Path, metrics: Metrics, role: str = "champion") -> None:
         self.name, self.role = name, role
-        self._packages = packages
+        self._source = source(name, packages)
         self._metrics = metrics
         self._copies = tempfile.TemporaryDirectory(prefix="aisle-service-")
         self._lock = threading.Lock()
@@ -109,13 +163,12 @@ class Serving:
         self.refused: dict[str, str] | None = None
         self._left: str | None = None
         """Digest of the package that was rolled back from: written again, it is no other one."""
-        folder = packaging.find(name, packages)
-        self._seen: Signature = signature(folder)
-        self.current = open_copy(folder, Path(self._copies.name))
+        self._seen = self._source.signature()
+        self.current = open_copy(self._source, Path(self._copies.name))
         self._tell(self.current, 1)
 
     def reload(self) -> str:
-        """Look at the package's folder and serve what it holds.
+        """Look at the package's place and serve what it holds.
 
         Returns
         -------
@@ -129,11 +182,10 @@ class Serving:
         """
         with self._lock:
             try:
-                folder = packaging.find(self.name, self._packages)
-                self._seen = signature(folder)
+                self._seen = self._source.signature()
                 if self._seen[0] == self.current.digest:
                     return "unchanged"
-                found = open_copy(folder, Path(self._copies.name))
+                found = open_copy(self._source, Path(self._copies.name))
             except (AisleError, OSError) as error:
                 self._refuse(error)
                 raise AisleError(str(error)) from error
@@ -142,7 +194,7 @@ class Serving:
             return "swapped"
 
     def rollback(self) -> str:
-        """Serve the package before this one again, until another is put into the folder.
+        """Serve the package before this one again, until another is put into its place.
 
         Raises
         ------
@@ -157,7 +209,7 @@ class Serving:
             return "rolled_back"
 
     def watch(self, seconds: float) -> None:
-        """Look at the folder every so many seconds, and serve what was put there."""
+        """Look at the place every so many seconds, and serve what was put there."""
         self._thread = threading.Thread(target=self._watch, args=(seconds,), name="watcher", daemon=True)
         self._thread.start()
 
@@ -170,11 +222,11 @@ class Serving:
     def _watch(self, seconds: float) -> None:
         while not self._stop.wait(seconds):
             try:
-                found = signature(packaging.find(self.name, self._packages))
+                found = self._source.signature()
                 if found == self._seen or found[0] == self._left:
                     continue
             except (AisleError, OSError):
-                continue  # it is being replaced, or was taken away: what is served is served on
+                continue  # it is being replaced, or cannot be asked for: what is served is served on
             try:
                 self.reload()
             except AisleError:

@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from hashlib import sha256
+from statistics import median
 
 import httpx
 import pytest
@@ -77,6 +78,7 @@ def service(pristine, tmp_path_factory):  # noqa: F811
 def opened(browser, address, width=1440, height=900, theme="light"):
     """Return a page, signed in, and what went wrong on it."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+    context.add_init_script(COUNT)
     page, problems = context.new_page(), []
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -93,6 +95,16 @@ def pressed(page, *keys):
     with page.expect_navigation():
         for key in keys:
             page.keyboard.press(key)
+
+
+COUNT = """for (const kind of ["keydown", "click"]) addEventListener(kind, (event) => {
+  if (event.isTrusted) sessionStorage[kind] = Number(sessionStorage[kind] || 0) + 1;
+}, true);"""
+
+
+def counted(page):
+    """Return how many keys and clicks a person made on this page's site so far."""
+    return page.evaluate("['keydown', 'click'].map((kind) => Number(sessionStorage[kind] || 0))")
 
 
 def violations(page):
@@ -141,8 +153,17 @@ def test_a_whole_review_by_keyboard(browser, service):
     page.keyboard.press("Escape")
     pressed(page, "s")
     assert said(engine)[-1][1] is None
+    before, seconds = counted(page), []
     while page.locator(".decide").count():
+        began = time.monotonic()
         pressed(page, "1")
+        seconds.append(time.monotonic() - began)
+    keys, clicks = (now - then for now, then in zip(counted(page), before, strict=True))
+    assert keys == len(seconds) >= 3 and clicks == 0  # one key an item
+    print(
+        f"{keys / len(seconds):g} key and {clicks} clicks an item; median {median(seconds):.2f} s to the next"
+    )
+    assert median(seconds) < 2.5  # of the 5 s that an item may take a person, on a busy machine
     assert page.locator("h1").inner_text() == "Nothing to decide now"
     found = said(engine)
     assert len(found) == len(TITLES) and len({product for product, _ in found}) == len(TITLES)

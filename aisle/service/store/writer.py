@@ -70,6 +70,7 @@ class Writer:
         self._retention = retention
         self._metrics = metrics
         self._rows: deque[dict[str, Any]] = deque()
+        metrics.waiting.set_function(lambda: len(self._rows))
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._failures = 0
@@ -87,7 +88,6 @@ class Writer:
             dropped = max(0, len(self._rows) - self._capacity)
             for _ in range(dropped):
                 self._rows.popleft()
-            self._metrics.waiting.set(len(self._rows))
         if dropped:
             self._metrics.dropped.inc(dropped)
 
@@ -126,7 +126,6 @@ class Writer:
         with self._lock:
             while self._rows and id(self._rows[0]) in written:  # some may have been dropped meanwhile
                 self._rows.popleft()
-            self._metrics.waiting.set(len(self._rows))
         self._metrics.written.inc(n)
         return True
 

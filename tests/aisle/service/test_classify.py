@@ -4,14 +4,17 @@ import base64
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from aisle import predict
-from aisle.deployment.predictor import Predictor, as_json
+from aisle.catalogue.tokeniser import Rules
+from aisle.deployment.predictor import Predictor, RawProducts, as_json
 from aisle.explanation import linear_terms
+from aisle.service.answering import Batch, ServedModel
 
 CLOCKS, MUGS = "Home >> Clocks", "Mugs"
 
@@ -248,3 +251,36 @@ def test_contributions_of_words_are_the_model_s_score(client):
     assert linear_terms.terms(pipeline, text, "Cars") is None
     parts = list(linear_terms.marked("Coffee, (tea)!", {"coffee": 1.0, "tea": -1.0}, str.lower))
     assert parts == [("Coffee", 1.0), (", (", 0.0), ("tea", -1.0), (")!", 0.0)]
+
+
+def test_tokens_that_are_remembered_are_those_of_predict(pristine, given):
+    affixes = {"prefix": "^'", "suffix": "'$", "infix": "(?<=l)(?=a)"}
+    exceptions, stop_words = {"steel": ["ste", "el"]}, frozenset({"home"})
+    rules = Rules(exceptions=exceptions, stop_words=stop_words, lemmas={"shade": "SHADOW"}, **affixes)
+    model = ServedModel(pristine)
+    model.package = replace(model.package, text={"keep_numbers": True, "min_token_length": 2})
+    model._rules, asked = rules, ["title", "description", "specifications"]
+    expected = RawProducts(pd.DataFrame(given, dtype=object), model.package, rules)
+    for form in ("clean", "tokens", "stems", "lemmas"):
+        for _ in range(2):  # new words, and those that are known
+            assert Batch(given, model).texts(asked, form) == expected.texts(asked, form)
+    assert "al arm" in " ".join(expected.texts(["title"], "tokens")).replace("\x1f", " ")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [('{"title": "quartz dial"}', 200), ("{", 422), ('{"titel": "x"}', 422), ('{"products": []}', 422)],
+)
+def test_the_direct_way_and_fastapis_answer_the_same(client, body, status):
+    """A parameter of the media type is what the direct way does not take."""
+    found = []
+    for kind in ("application/json", "application/json; charset=utf-8"):
+        answer = client.post(
+            "/v1/classify", content=body, headers={"Content-Type": kind, "X-Request-ID": "a"}
+        )
+        assert answer.status_code == status and answer.headers["x-request-id"] == "a"
+        told = answer.json()
+        for each in told.get("predictions", []):
+            del each["prediction_id"]
+        found.append((told, {name: value for name, value in answer.headers.items()}))
+    assert found[0] == found[1]
