@@ -2,7 +2,8 @@
 
 A stream is a folder: `products.<any format>` with the columns of the catalogue and a date, `images/`, and,
 where there are any, `reviews.csv` or `reviews.parquet` (as `python -m aisle.service.export` writes it) and
-`traffic.csv` or `.parquet`. A folder without products is a stream that has not begun.
+`traffic.csv` or `.parquet`, and the service's `predictions.parquet`. A folder without products is a stream that
+has not begun.
 """
 
 from dataclasses import dataclass
@@ -58,11 +59,14 @@ class Predicted:
         The same products.
     pictures
         Re-encoded first picture of each, None where there is none.
+    answers
+        How long the service took for a product: day, ms. Empty where the stream has none of its store.
     """
 
     table: pd.DataFrame
     observed: Observed
     pictures: list[bytes | None]
+    answers: pd.DataFrame
 
 
 def products_file(folder: Path) -> Path | None:
@@ -206,7 +210,7 @@ def predict(
         label=table["label"].to_numpy(object),
         texts=np.array(descriptions, object),
     )
-    return Predicted(table, observed, pictures)
+    return Predicted(table, observed, pictures, said.answers(folder))
 
 
 def _present(raw: RawProducts, pictures: list[bytes | None]) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """Has a batch drifted? Every detector's p value, corrected for their number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,14 @@ from aisle.pipeline.params import Section
 
 MIN_GROUPS = 8
 """Groups of a batch with a modality, below which its test is not made: it could find nothing."""
-PREDICTIONS, NEW_KIND, AGREEMENT = "predictions", "new_kind", "agreement"
+PREDICTIONS, NEW_KIND, AGREEMENT, LATENCY = "predictions", "new_kind", "agreement", "latency"
 WORDS = {
     "text": "Texts are told apart from the catalogue's",
     "image": "Pictures are told apart from the catalogue's",
     "quality": "Pictures differ in brightness, contrast, sharpness or background",
     PREDICTIONS: "Categories are predicted with other shares",
     AGREEMENT: "Pictures belong to their texts less often",
+    LATENCY: "The service answers more slowly than in the weeks before",
     NEW_KIND: "Products are far from all of the catalogue",
     "missing_title": "Titles are missing more often",
     "missing_description": "Descriptions are missing more often",
@@ -142,7 +143,13 @@ def _two_sample(
     return two_sample.test(X[:n], X[n:], both, params.n_components, params.n_permutations, rng)
 
 
-def judge(reference: Observed, batch: Observed, params: DriftParams, seed: int) -> Judgement:
+def judge(
+    reference: Observed,
+    batch: Observed,
+    params: DriftParams,
+    seed: int,
+    others: Mapping[str, float] | None = None,
+) -> Judgement:
     """Judge a batch.
 
     Parameters
@@ -154,6 +161,8 @@ def judge(reference: Observed, batch: Observed, params: DriftParams, seed: int) 
         How to judge.
     seed
         Added to that of the params, so that batches draw apart.
+    others
+        Detector to p value, of those that do not look at products.
     """
     rng = np.random.default_rng([params.seed, seed])
     tested = batch.take(apart(reference.group, batch.group))
@@ -165,7 +174,8 @@ def judge(reference: Observed, batch: Observed, params: DriftParams, seed: int) 
         f"missing_{name}": missing.least((there, tested.present[name]), (reference.group, tested.group))
         for name, there in reference.present.items()
     }
-    return Judgement(corrected(found, least, params.alpha), foreign, shares(reference, batch))
+    rows = corrected({**found, **(others or {})}, least, params.alpha)
+    return Judgement(rows, foreign, shares(reference, batch))
 
 
 def corrected(found: dict[str, float], least: dict[str, float], alpha: float) -> pd.DataFrame:

@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from aisle.monitoring import alarms
+from aisle.monitoring import alarms, said
 from aisle.monitoring.drift import (
     accuracy,
     batches,
     correctness,
     judge,
     label_shift,
+    latency,
     missing,
     novelty,
     permutation,
@@ -161,3 +163,32 @@ def test_a_stream_that_has_not_begun_has_no_alarm(observed):
     assert found.metrics == {"batches": 0, "alarms": 0, "broken": 0} and found.detectors.empty
     assert "aisle_promise_broken 0.0" in alarms.exposition(found.detectors, found.batches, found.metrics)
     assert alarms.of_batches(found.detectors, 0.05) == []
+
+
+def answers(rng, weeks=4, slower=1.0):
+    """Return answers of whole weeks, the last one's slower; a busy day is slow for all of its answers."""
+    days = pd.date_range("2026-03-02", periods=7 * weeks).strftime("%Y-%m-%d")
+    last = np.arange(len(days)) >= 7 * (weeks - 1)
+    ms = 50 * rng.lognormal(0, 0.2, len(days)) * np.where(last, slower, 1)
+    return pd.DataFrame(
+        {"day": np.repeat(days, 20), "ms": np.repeat(ms, 20) * rng.lognormal(0, 0.3, 20 * len(days))}
+    )
+
+
+def test_slow_weeks_are_found_and_busy_days_are_not_taken_for_one():
+    rng, last = np.random.default_rng(0), "2026-03-23"
+    quiet = [latency.by_week(answers(rng), [last], 199, rng)[last] <= 0.05 for _ in range(100)]
+    slow = [latency.by_week(answers(rng, slower=1.5), [last], 199, rng)[last] <= 0.05 for _ in range(30)]
+    assert np.mean(quiet) <= 0.05 + 3 * (0.05 * 0.95 / 100) ** 0.5 and np.mean(slow) > 0.9
+    assert latency.by_week(answers(rng, weeks=1), ["2026-03-02"], 199, rng) == {}  # nothing was before
+
+
+def test_the_services_export_says_how_long_answers_took(tmp_path, observed):
+    at = pd.to_datetime(["2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"])
+    table = pd.DataFrame({"at": at, "queue_ms": [1.0, 2.0], "predict_ms": [10.0, 20.0], "id": ["a", "b"]})
+    table.to_parquet(tmp_path / "predictions.parquet")
+    found = said.answers(tmp_path)
+    assert found.to_dict("list") == {"day": ["2026-03-02", "2026-03-03"], "ms": [11.0, 22.0]}
+    assert said.answers(tmp_path / "none").empty
+    rows = judge.judge(observed(200, 1), observed(60, 2), PARAMS, 0, {judge.LATENCY: 0.001}).detectors
+    assert rows.loc[rows["detector"] == judge.LATENCY, "alarm"].item()
