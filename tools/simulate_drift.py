@@ -427,7 +427,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(), metavar="FOLDER", help="with data/ (.)")
     parser.add_argument("--size", type=int, default=150, metavar="N", help="products of a week (150)")
     parser.add_argument("--null", type=int, default=200, metavar="N", help="weeks without drift (200)")
-    parser.add_argument("--shifted", type=int, default=50, metavar="N", help="weeks of each shift (50)")
+    parser.add_argument("--shifted", type=int, default=20, metavar="N", help="weeks of each shift (20)")
     parser.add_argument("--json", type=Path, default=RESULT, metavar="PATH", help="result")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (cores)")
     args = parser.parse_args()

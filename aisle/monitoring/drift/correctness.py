@@ -164,7 +164,9 @@ def fit(
         name: neighbours.fit(vectors, label, reference.group, len(reference.categories), n_neighbors)
         for name, vectors in reference.vectors.items()
     }
-    modalities, heard, foreign = ({name: part[i] for name, part in parts.items()} for i in range(3))
+    modalities = {name: part[0] for name, part in parts.items()}
+    heard = {name: part[1] for name, part in parts.items()}
+    foreign = {name: part[2] for name, part in parts.items()}
     usual = {name: np.sort(each.distance) for name, each in heard.items()}
     weights = stand_in(reference.probabilities, heard)
     X, kind = [evidence(reference.probabilities, heard, usual)], [reference.right.astype(int)]
