@@ -1,4 +1,4 @@
-"""What people say of new products, and who had which arm of an experiment."""
+"""What people say of new products, who had which arm of an experiment, and how long answers took."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from aisle.pipeline.errors import AisleError, some
 
 REVIEWS = [tables.KEY, "category", "strategy", "ended"]
 TRAFFIC = ["experiment", "at", "unit", "arm", "success"]
+ANSWERS = ["at", "queue_ms", "predict_ms"]
 RANDOM = "random"
 """`strategy` of the reviews of products that were drawn at random: they alone say what share is wrong."""
 
@@ -42,3 +43,10 @@ def traffic(folder: Path) -> pd.DataFrame:
     """Return who had which arm of which experiment, and whether a success followed: `TRAFFIC`."""
     table = read(folder, "traffic", TRAFFIC)
     return table.assign(at=table["at"].astype(str).str[:10], success=table["success"].astype(int))
+
+
+def answers(folder: Path) -> pd.DataFrame:
+    """Return how long the service took for each product of its store: day, ms."""
+    table = read(folder, "predictions", ANSWERS)
+    took = table["queue_ms"].astype(float) + table["predict_ms"].astype(float)
+    return pd.DataFrame({"day": table["at"].astype(str).str[:10], "ms": took})

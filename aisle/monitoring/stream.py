@@ -2,7 +2,8 @@
 
 A stream is a folder: `products.<any format>` with the columns of the catalogue and a date, `images/`, and,
 where there are any, `reviews.csv` or `reviews.parquet` (as `python -m aisle.service.export` writes it) and
-`traffic.csv` or `.parquet`. A folder without products is a stream that has not begun.
+`traffic.csv` or `.parquet`, and the service's `predictions.parquet`. A folder without products is a stream
+that has not begun.
 """
 
 from dataclasses import dataclass
@@ -58,11 +59,14 @@ class Predicted:
         The same products.
     pictures
         Re-encoded first picture of each, None where there is none.
+    answers
+        How long the service took for a product: day, ms. Empty where the stream has none of its store.
     """
 
     table: pd.DataFrame
     observed: Observed
     pictures: list[bytes | None]
+    answers: pd.DataFrame
 
 
 def products_file(folder: Path) -> Path | None:
@@ -165,7 +169,38 @@ def predict(
     if path is None:
         return None
     products = read_products(path, champion, params)
-    images = PictureFolder(folder / "images")
+    made = _asked(products, PictureFolder(folder / "images"), champion, challenger)
+    table = _table(products, made, folder)
+    observed = Observed(
+        ids=table[tables.KEY].to_numpy(object),
+        group=groups(reference, made.descriptions, similarity),
+        probabilities=made.decided[[PREFIX + name for name in reference.categories]].to_numpy(float),
+        categories=reference.categories,
+        vectors=made.vectors,
+        quality=np.array([picture_figures(each) for each in made.pictures]),
+        present=made.present,
+        label=table["label"].to_numpy(object),
+        texts=made.descriptions,
+    )
+    return Predicted(table, observed, made.pictures, said.answers(folder))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What champion and challenger say of n products, and what they read of them."""
+
+    decided: pd.DataFrame
+    challenger: list[object]
+    vectors: dict[str, np.ndarray]
+    present: dict[str, np.ndarray]
+    pictures: list[bytes | None]
+    descriptions: np.ndarray
+
+
+def _asked(
+    products: pd.DataFrame, images: PictureFolder, champion: Predictor, challenger: Predictor | None
+) -> _Asked:
+    """Return what both say of raw products, some at a time."""
     parts, vectors, present, pictures = [], [], [], list[bytes | None]()
     descriptions, other = list[str](), list[object]()
     for start in range(0, len(products), BATCH):
@@ -179,34 +214,33 @@ def predict(
         descriptions += raw.texts(["description"], "clean")
         second = challenger.decide(raw) if challenger else None
         other += [None] * len(rows) if second is None else list(second["predicted_category"])
-    decided = pd.concat(parts, ignore_index=True)
+    return _Asked(
+        pd.concat(parts, ignore_index=True),
+        other,
+        {name: np.concatenate([each[name] for each in vectors]) for name in vectors[0]},
+        {name: np.concatenate([each[name] for each in present]) for name in present[0]},
+        pictures,
+        np.array(descriptions, object),
+    )
+
+
+def _table(products: pd.DataFrame, made: _Asked, folder: Path) -> pd.DataFrame:
+    """Return the table of `Predicted`, with what people say of the products."""
     told = products[[tables.KEY]].merge(
         said.reviews(folder), on=tables.KEY, how="left", validate="one_to_one"
     )
     told = told.astype(object).where(told.notna(), None)
-    table = products[[tables.KEY, "date", "batch"]].assign(
+    return products[[tables.KEY, "date", "batch"]].assign(
         title=products.get("title", ""),
-        text=descriptions,
-        predicted=decided["predicted_category"],
-        confidence=decided["predicted_probability"],
-        send_to_person=decided["send_to_person"],
-        challenger=pd.Series(other, dtype=object),
+        text=made.descriptions,
+        predicted=made.decided["predicted_category"],
+        confidence=made.decided["predicted_probability"],
+        send_to_person=made.decided["send_to_person"],
+        challenger=pd.Series(made.challenger, dtype=object),
         label=told["category"].to_numpy(),
         strategy=told["strategy"].to_numpy(),
         ended=told["ended"].to_numpy(),
     )
-    observed = Observed(
-        ids=table[tables.KEY].to_numpy(object),
-        group=groups(reference, np.array(descriptions, object), similarity),
-        probabilities=decided[[PREFIX + name for name in reference.categories]].to_numpy(float),
-        categories=reference.categories,
-        vectors={name: np.concatenate([each[name] for each in vectors]) for name in vectors[0]},
-        quality=np.array([picture_figures(each) for each in pictures]),
-        present={name: np.concatenate([each[name] for each in present]) for name in present[0]},
-        label=table["label"].to_numpy(object),
-        texts=np.array(descriptions, object),
-    )
-    return Predicted(table, observed, pictures)
 
 
 def _present(raw: RawProducts, pictures: list[bytes | None]) -> dict[str, np.ndarray]:

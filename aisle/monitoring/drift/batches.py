@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from aisle.monitoring.drift import judge, promise
+from aisle.monitoring.drift import accuracy, correctness, judge, latency, promise
 from aisle.monitoring.observed import Observed
 from aisle.monitoring.said import RANDOM
 from aisle.monitoring.stream import Predicted, StreamParams
@@ -130,17 +130,23 @@ def judge_all(
         detectors = detectors.astype({"alarm": bool})
         return Found(rows, detectors, shares, promised, np.empty(0), {"batches": 0, "alarms": 0, "broken": 0})
     of_detectors, of_shares, figures = [], [], []
+    rng = np.random.default_rng(params.drift.seed)
+    model = correctness.fit(reference, params.drift.n_neighbors, rng)
     product_p = np.full(len(predicted.table), np.nan)
     week = predicted.table["batch"].to_numpy(str)
-    for number, batch in enumerate(np.unique(week)):
+    weeks = [str(each) for each in np.unique(week)]
+    slow = latency.by_week(predicted.answers, weeks, params.drift.n_permutations, rng)
+    for number, batch in enumerate(weeks):
         places = np.flatnonzero(week == batch)
         own = predicted.observed.take(places)
-        found = judge.judge(reference, own, params.drift, number)
+        others = {judge.LATENCY: slow[batch]} if batch in slow else None
+        found = judge.judge(reference, own, params.drift, number, others)
         if found.alarm(judge.NEW_KIND):  # else a small p value is one of the usual share
             product_p[places[judge.apart(reference.group, own.group)]] = found.novelty.product_p
-        of_detectors.append(found.detectors.assign(batch=str(batch)))
-        of_shares.append(found.shares.assign(batch=str(batch)))
-        figures.append({"batch": str(batch), **judge.figures(found, own)})
+        of_detectors.append(found.detectors.assign(batch=batch))
+        of_shares.append(found.shares.assign(batch=batch))
+        expected = accuracy.estimate(model, own, params.drift.confidence, params.drift.n_bootstrap, rng)
+        figures.append({"batch": batch, **judge.figures(found, expected, own)})
     every = pd.concat(of_detectors, ignore_index=True)[DETECTORS].astype({"alarm": bool})
     promised, kept = watch(predicted.table, decision, params)
     metrics = {"batches": len(figures), "alarms": int(every["alarm"].sum()), **kept}

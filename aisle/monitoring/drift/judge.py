@@ -1,6 +1,6 @@
-"""Has a batch drifted? Every detector's p value, corrected for their number, and the accuracy to expect."""
+"""Has a batch drifted? Every detector's p value, corrected for their number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,14 @@ from aisle.pipeline.params import Section
 
 MIN_GROUPS = 8
 """Groups of a batch with a modality, below which its test is not made: it could find nothing."""
-PREDICTIONS, NEW_KIND, AGREEMENT = "predictions", "new_kind", "agreement"
+PREDICTIONS, NEW_KIND, AGREEMENT, LATENCY = "predictions", "new_kind", "agreement", "latency"
 WORDS = {
     "text": "Texts are told apart from the catalogue's",
     "image": "Pictures are told apart from the catalogue's",
     "quality": "Pictures differ in brightness, contrast, sharpness or background",
     PREDICTIONS: "Categories are predicted with other shares",
     AGREEMENT: "Pictures belong to their texts less often",
+    LATENCY: "The service answers more slowly than in the weeks before",
     NEW_KIND: "Products are far from all of the catalogue",
     "missing_title": "Titles are missing more often",
     "missing_description": "Descriptions are missing more often",
@@ -37,7 +38,7 @@ class DriftParams(Section):
     Parameters
     ----------
     alpha
-        How often a batch without drift may raise an alarm, all detectors together (Holm's correction).
+        How often a batch without drift may raise an alarm, all detectors together (`corrected`).
     n_permutations
         Of near-duplicate groups; a p value is a multiple of 1 / (n_permutations + 1).
     n_components
@@ -72,14 +73,11 @@ class Judgement:
     shares
         A row for each category: share in the reference, share of the batch's predictions, share_em and
         share_bbse.
-    expected
-        Accuracy without labels.
     """
 
     detectors: pd.DataFrame
     novelty: novelty.Novelty
     shares: pd.DataFrame
-    expected: accuracy.Estimate
 
     def alarm(self, detector: str) -> bool:
         """Return whether a detector raised an alarm."""
@@ -145,7 +143,13 @@ def _two_sample(
     return two_sample.test(X[:n], X[n:], both, params.n_components, params.n_permutations, rng)
 
 
-def judge(reference: Observed, batch: Observed, params: DriftParams, seed: int) -> Judgement:
+def judge(
+    reference: Observed,
+    batch: Observed,
+    params: DriftParams,
+    seed: int,
+    others: Mapping[str, float] | None = None,
+) -> Judgement:
     """Judge a batch.
 
     Parameters
@@ -157,26 +161,49 @@ def judge(reference: Observed, batch: Observed, params: DriftParams, seed: int) 
         How to judge.
     seed
         Added to that of the params, so that batches draw apart.
+    others
+        Detector to p value, of those that do not look at products.
     """
-    from statsmodels.stats.multitest import multipletests
-
     rng = np.random.default_rng([params.seed, seed])
     tested = batch.take(apart(reference.group, batch.group))
     found: dict[str, float] = {}
-    foreign = novelty.Novelty(1.0, np.full(len(batch), np.nan), 0.0)
+    foreign = novelty.Novelty(1.0, np.full(len(batch), np.nan))
     if len(np.unique(tested.group)) >= MIN_GROUPS:
         found, foreign = p_values(reference, tested, params, rng)
+    least = {
+        f"missing_{name}": missing.least((there, tested.present[name]), (reference.group, tested.group))
+        for name, there in reference.present.items()
+    }
+    rows = corrected({**found, **(others or {})}, least, params.alpha)
+    return Judgement(rows, foreign, shares(reference, batch))
+
+
+def corrected(found: dict[str, float], least: dict[str, float], alpha: float) -> pd.DataFrame:
+    """Return the detectors' p values corrected for those of them that could alarm at all.
+
+    Holm's correction, after Tarone's (1990, A modified Bonferroni method for discrete data): a field that
+    neither side lacks has no small p value whatever the week is, and is not counted.
+
+    Parameters
+    ----------
+    found
+        p value of each detector.
+    least
+        The least p value that a detector can have, given what both sides together have; 0 of the others.
+    alpha
+        Of all detectors together.
+    """
+    from statsmodels.stats.multitest import multipletests
+
     rows = pd.DataFrame({"detector": list(found), "p": list(found.values())}, columns=["detector", "p"])
-    alarm, corrected = multipletests(rows["p"], params.alpha, "holm")[:2] if found else ([], [])
-    rows = rows.assign(p_holm=corrected, alarm=np.asarray(alarm, bool))
-    alarms = {*rows.loc[rows["alarm"], "detector"]}
-    unknown = np.zeros(len(batch))
-    if NEW_KIND in alarms:
-        unknown[apart(reference.group, batch.group)] = foreign.unknown
-    expected = accuracy.estimate(
-        reference, batch, unknown, PREDICTIONS in alarms, params.confidence, params.n_bootstrap, rng
-    )
-    return Judgement(rows, foreign, shares(reference, batch), expected)
+    reach = np.array([least.get(name, 0.0) for name in found])
+    number = next((n for n in range(1, len(found)) if (reach <= alpha / n).sum() <= n), len(found))
+    able = reach <= alpha / max(number, 1)
+    rows = rows.assign(p_holm=1.0, alarm=False)
+    if able.any():
+        alarm, p_holm = multipletests(rows.loc[able, "p"], alpha, "holm")[:2]
+        rows.loc[able, "p_holm"], rows.loc[able, "alarm"] = p_holm, alarm
+    return rows.astype({"p_holm": float, "alarm": bool})
 
 
 def shares(reference: Observed, batch: Observed) -> pd.DataFrame:
@@ -198,15 +225,15 @@ def shares(reference: Observed, batch: Observed) -> pd.DataFrame:
     )
 
 
-def figures(judgement: Judgement, batch: Observed) -> dict[str, Any]:
+def figures(judgement: Judgement, expected: accuracy.Estimate, batch: Observed) -> dict[str, Any]:
     """Return a batch's metrics, flat: each with its interval, its p value, or counted."""
     rows = judgement.detectors
     found: dict[str, Any] = {"products": len(batch), "alarms": int(rows["alarm"].sum())}
     found |= {f"{name}_p": float(p) for name, p in zip(rows["detector"], rows["p_holm"], strict=True)}
     found |= {
-        "expected_accuracy": judgement.expected.value,
-        "expected_accuracy_low": judgement.expected.low,
-        "expected_accuracy_high": judgement.expected.high,
+        "expected_accuracy": expected.value,
+        "expected_accuracy_low": expected.low,
+        "expected_accuracy_high": expected.high,
         "reviewed": int(np.isfinite(batch.right).sum()),
     }
     if found["reviewed"]:

@@ -1,7 +1,7 @@
 """Fields that a batch lacks more often than the reference."""
 
 import numpy as np
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, hypergeom
 
 
 def one_of_each(group: np.ndarray) -> np.ndarray:
@@ -22,7 +22,21 @@ def test(
     present, groups
         Of reference and batch: whether each product has the field, and its group.
     """
-    kept = [there[one_of_each(group)] for there, group in zip(present, groups, strict=True)]
-    (lacking, having), (lacking_new, having_new) = ((int((~each).sum()), int(each.sum())) for each in kept)
+    (lacking, having), (lacking_new, having_new) = _counts(present, groups)
     table = [[lacking_new, having_new], [lacking, having]]
     return float(fisher_exact(table, alternative="greater").pvalue), float((~present[1]).mean())
+
+
+def least(present: tuple[np.ndarray, np.ndarray], groups: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return the least p value of `test`: as many products lack the field, and all of them are new."""
+    (lacking, having), (lacking_new, having_new) = _counts(present, groups)
+    total, new = lacking + lacking_new, lacking_new + having_new
+    return float(hypergeom.pmf(min(total, new), new + lacking + having, total, new))
+
+
+def _counts(
+    present: tuple[np.ndarray, np.ndarray], groups: tuple[np.ndarray, np.ndarray]
+) -> list[tuple[int, int]]:
+    """Return how many groups of each side lack the field, and have it."""
+    kept = [there[one_of_each(group)] for there, group in zip(present, groups, strict=True)]
+    return [(int((~each).sum()), int(each.sum())) for each in kept]

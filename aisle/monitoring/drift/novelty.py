@@ -19,7 +19,7 @@ from aisle.monitoring.drift.two_sample import unit_length
 from aisle.monitoring.observed import Observed
 
 CUT = 0.1
-"""Conformal p value from which on products count as known when the share of the unknown is estimated."""
+"""Conformal p value from which on a product counts as known: it is not shown among the foreign ones."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,10 @@ class Novelty:
         That the batch is no more foreign than the reference.
     product_p
         (m,): conformal p value of each product.
-    share
-        Estimated share of the batch that is of no known kind: the excess of small p values.
     """
 
     p: float
     product_p: np.ndarray
-    share: float
-
-    @property
-    def unknown(self) -> np.ndarray:
-        """(m,): probability that each product is of no known kind; 0 where its p value is not small."""
-        small = np.nan_to_num(self.product_p, nan=1.0) <= CUT
-        return np.where(small, min(1.0, self.share / max(small.mean(), 1e-12)), 0.0)
 
 
 def distances(targets: Mapping[str, np.ndarray], queries: Mapping[str, np.ndarray], k: int) -> np.ndarray:
@@ -100,12 +91,10 @@ def test(
     above = (own[known][None, :] >= new[there][:, None]).sum(axis=1)
     product_p[there] = (1 + above) / (known.sum() + 1)
     if not there.any() or not known.any():
-        return Novelty(1.0, product_p, 0.0)
+        return Novelty(1.0, product_p)
     pooled = np.concatenate([own[known], new[there]])
     order = np.argsort(np.argsort(pooled, kind="stable"), kind="stable")
     score = -np.log1p(-(order + 0.5) / len(pooled))  # large ones count more: few products may be foreign
     group = np.concatenate([usual.group[known], batch.group[there]])
     labels = labellings(group, np.arange(len(pooled)) >= known.sum(), n_permutations, rng)
-    p = p_value(mean_differences(score[:, None], labels)[0])
-    excess = (np.mean(product_p[there] <= CUT) - CUT) / (1 - CUT)
-    return Novelty(p, product_p, float(np.clip(excess, 0, 1)))
+    return Novelty(p_value(mean_differences(score[:, None], labels)[0]), product_p)

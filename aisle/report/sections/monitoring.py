@@ -92,10 +92,9 @@ def _accuracy(batches: pd.DataFrame) -> FigureBlock:
     last = batches.iloc[-1]
     caption = (
         f"Accuracy by week: in that of {last['batch']} {last['expected_accuracy']:.3f} "
-        f"[{last['expected_accuracy_low']:.3f}, {last['expected_accuracy_high']:.3f}] is expected from "
-        f"calibrated "
-        f"probabilities, before anybody looks; {int(last['reviewed'] or 0)} of {last['products']} products "
-        f"are reviewed."
+        f"[{last['expected_accuracy_low']:.3f}, {last['expected_accuracy_high']:.3f}] is expected "
+        f"before anybody looks, by what is learned of the catalogue's right and wrong predictions; "
+        f"{int(last['reviewed'] or 0)} of {last['products']} products are reviewed."
     )
     return FigureBlock("expected-accuracy", caption, forest(groups, "accuracy"))
 
