@@ -207,8 +207,8 @@ def write_predictions(rows: "pd.DataFrame", path: str) -> None:
     """
     with atomic.replacing(path) as part:
         if Path(path).suffix.lower() == ".parquet":  # where no two columns may have no name
-            named = [str(name) or f"column {place}" for place, name in enumerate(rows.columns, 1)]
-            rows.set_axis(named, axis=1).to_parquet(part, index=False)
+            unique = [str(name) or f"column {place}" for place, name in enumerate(rows.columns, 1)]
+            rows.set_axis(unique, axis=1).to_parquet(part, index=False)
             return
         method = COMPRESSIONS.get(Path(path).suffix.lower())
         named: dict[str, dict[str, Any]] = {
