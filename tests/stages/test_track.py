@@ -39,7 +39,7 @@ def workspace(built, write_backbone, tmp_path_factory):
         shutil.copytree(built.root / name, root / name)
     write_backbone(root / "models/pretrained/net", "f" * 64)
     params = EncoderParams(encoder="keras_backbone", weights="net")
-    recipe = recipes.VectorRecipe(modality="image", learned=False, **params.model_dump())
+    recipe = recipes.VectorRecipe(modality="image", learned=False, **params.of_vectors())
     metadata = {
         "encoder": "net",
         "weights": "f" * 64,

@@ -50,7 +50,7 @@ def place(built, write_backbone, tmp_path_factory: pytest.TempPathFactory) -> Pa
     shutil.copytree(built.root / "features", root / "features")
     write_backbone(root / "models/pretrained/net", "untrained")
     params = EncoderParams(encoder="keras_backbone", weights="net")
-    recipe = recipes.VectorRecipe(modality="image", learned=False, **params.model_dump())
+    recipe = recipes.VectorRecipe(modality="image", learned=False, **params.of_vectors())
     metadata = {"encoder": "net", "weights": "untrained", "catalogue": "tiny"}
     vectors_file.write_batches(
         picture_vectors.encode_pictures(
