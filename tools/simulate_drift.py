@@ -19,14 +19,12 @@ A trial costs some three seconds of a core; they run side by side, each on one t
 import argparse
 import io
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
 from PIL import Image, ImageFilter
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -44,7 +42,7 @@ from aisle.monitoring.drift.two_sample import unit_length
 from aisle.monitoring.observed import QUALITY, Observed
 from aisle.monitoring.reference import TEXTS
 from aisle.monitoring.stream import picture_figures
-from aisle.pipeline import atomic, cli, tables
+from aisle.pipeline import atomic, cli, cores, tables
 from aisle.representations.recipes import VectorRecipe
 
 RESULT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "drift.json"
@@ -375,7 +373,7 @@ def summary(rows: list[dict[str, Any]], baseline: float) -> dict[str, Any]:
     }
 
 
-def simulate(catalogue: Catalogue, size: int, null: int, shifted: int, jobs: int) -> dict[str, Any]:
+def simulate(catalogue: Catalogue, size: int, null: int, shifted: int) -> dict[str, Any]:
     """Return the figures of every shift.
 
     Parameters
@@ -386,8 +384,6 @@ def simulate(catalogue: Catalogue, size: int, null: int, shifted: int, jobs: int
         Products of a week.
     null, shifted
         Weeks without drift, and of each shift.
-    jobs
-        Processes.
     """
     weeks = [
         (shift, seed)
@@ -395,10 +391,8 @@ def simulate(catalogue: Catalogue, size: int, null: int, shifted: int, jobs: int
         for shift in SHIFTS
         if seed < (null if shift == "null" else shifted)
     ]
-    with parallel_config("loky", inner_max_num_threads=1):
-        rows = Parallel(jobs)(
-            delayed(trial)(catalogue, shift, size, seed) for shift, seed in tqdm(weeks, disable=None)
-        )
+    made = cores.in_processes(lambda week: trial(catalogue, week[0], size, week[1]), weeks)
+    rows = [*tqdm(made, total=len(weeks), unit="week", disable=None)]
     return {"products_of_a_week": size, "alpha": PARAMS.alpha, **totals(rows)}
 
 
@@ -429,12 +423,11 @@ def main() -> None:
     parser.add_argument("--null", type=int, default=200, metavar="N", help="weeks without drift (200)")
     parser.add_argument("--shifted", type=int, default=20, metavar="N", help="weeks of each shift (20)")
     parser.add_argument("--json", type=Path, default=RESULT, metavar="PATH", help="result")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (cores)")
     args = parser.parse_args()
     catalogue = read(args.workspace, Path("models/pretrained"))
     label = tables.read(args.workspace / "data/folds.parquet", [tables.KEY]).attrs["catalogue"]
     found = {"catalogue": label, "products": len(catalogue.products)}
-    found |= simulate(catalogue, args.size, args.null, args.shifted, args.jobs)
+    found |= simulate(catalogue, args.size, args.null, args.shifted)
     atomic.write_text(args.json, json.dumps(found, indent=1) + "\n")
     print(json.dumps({key: value for key, value in found.items() if key != "shifts"}, indent=1))
 
