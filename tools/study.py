@@ -420,7 +420,10 @@ def main() -> None:
         shutil.copyfile(adjudicated, workspace / ADJUDICATED)
     os.environ["AISLE_CACHE"] = str(item_cache.folder(ROOT) or "off")
     os.environ["AISLE_WEIGHTS"] = str(ROOT / download.store())
-    repro.reproduce(workspace, [])
+    try:
+        repro.reproduce(workspace, [])
+    except SystemExit as failed:
+        raise AisleError("`dvc repro` failed, see above") from failed
     identity = ("-c", "user.name=aisle", "-c", "user.email=aisle@localhost")
     revision = call("git", "rev-parse", "--short", "HEAD", cwd=ROOT, capture=True)
     call("git", "add", "--all", cwd=workspace)

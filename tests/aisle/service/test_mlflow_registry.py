@@ -64,8 +64,9 @@ def client(server, two_packages, tmp_path_factory):
     broken = tmp_path_factory.mktemp("registry") / "broken"
     shutil.copytree(two_packages[0], broken)  # not what is served then: it has another manifest
     (broken / "models/words/estimator.npz").write_bytes(b"nothing")
+    before = mlflow.tracking.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None
     mlflow.set_tracking_uri(server)
-    client = mlflow.MlflowClient(server)
+    client = mlflow.MlflowClient(server, server)  # another test may have named another registry
     mlflow.set_experiment(NAME)
     client.create_registered_model(NAME)
     for package in (*two_packages, broken):
@@ -78,6 +79,7 @@ def client(server, two_packages, tmp_path_factory):
             )
         client.create_model_version(NAME, info.model_uri, model_id=info.model_id)
     client.set_registered_model_alias(NAME, "champion", "1")
+    mlflow.set_tracking_uri(before)  # it is in the environment too, which later tests' programs inherit
     return client
 
 
