@@ -47,15 +47,10 @@ class Web(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         with Web.lock:
             Web.asked.append(self.path)
-            Web.at_once += 1
-            Web.most = max(Web.most, Web.at_once)
         try:
             getattr(self, path.split("/")[1], self.give)()
         except (BrokenPipeError, ConnectionResetError):
             pass
-        finally:
-            with Web.lock:
-                Web.at_once -= 1
 
     def give(self, content=JPEG, status=200, length=True, **headers):
         self.send_response(status)
@@ -67,7 +62,12 @@ class Web(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def own(self):
+        with Web.lock:
+            Web.at_once += 1
+            Web.most = max(Web.most, Web.at_once)
         time.sleep(0.02)
+        with Web.lock:
+            Web.at_once -= 1  # before the answer: once it has come, the client may ask again
         self.give(picture(int(self.path.split("/")[2].split(".")[0])))
 
     def lost(self):
