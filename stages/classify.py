@@ -38,6 +38,7 @@ def main() -> None:
     table = cross_fitting.out_of_fold(model.estimator(), inputs.X, inputs.available, folds, bar)
     kinds = "+".join(sorted(recipes.modalities(inputs.recipe)))
     attrs = {"weights": inputs.weights, "modalities": kinds, "title": params.title}
+    attrs[registry.ENTRY] = params.model_dump_json()
     tables.write(table, args.output, inputs.catalogue, **attrs)
     about = {"classifiers": params.model_dump(mode="json")}
     fitted = fit_all.fit_all(model.estimator(), inputs, folds, args.classifier, params.title, about)

@@ -1,15 +1,16 @@
 """Cluster one feature set: PCA, t-SNE and KMeans, against the categories.
 
 Inputs: a feature file; data/folds.parquet (categories).
-Outputs: metrics/cluster/<feature set>.json; reports/clusters/<feature set>.parquet, one row per product with
-this input: product_id, x, y (t-SNE map of the first seed), cluster (as many as categories), cluster_best (as
-many as fit best), silhouette (of the product among the categories); reports/cluster_maps/<feature set>.csv,
-the same map with the categories, of at most 5,000 products, for `dvc plots`;
-reports/cluster_tables/<feature set>.csv, one row per category: silhouette, distances to the others, products
-in each cluster; reports/cluster_curves/<feature set>.csv, one row per principal component: its variance.
+Outputs: metrics/cluster/<feature set>.json; the folder reports/clusters/<feature set>: points.parquet, one
+row per product with this input: product_id, x, y (t-SNE map of the first seed), cluster (as many as
+categories), cluster_best (as many as fit best), silhouette (of the product among the categories);
+categories.csv, one row per category: silhouette, distances to the others, products in each cluster;
+variance.csv, one row per principal component; reports/cluster_maps/<feature set>.csv, the same map with the
+categories, of at most 5,000 products, for `dvc plots`.
 """
 
 from functools import partial
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -21,9 +22,8 @@ from aisle.representations import cluster_study, vectors_file
 def main() -> None:
     """Read files, cluster, write files."""
     parser = cli.parser(
-        __doc__, features="features", folds="folds", output="output: map", drawn="output: map to be drawn",
-        categories="output: table of the categories", variance="output: variance of the components",
-        metrics="output: metrics",
+        __doc__, features="features", folds="folds", output="output: folder of tables",
+        drawn="output: map to be drawn", metrics="output: metrics",
     )  # fmt: skip
     parser.add_argument("--feature-set", required=True, help="entry of params.yaml: feature_sets")
     args = parser.parse_args()
@@ -32,11 +32,11 @@ def main() -> None:
     data, folds = vectors_file.read(args.features), tables.read(args.folds)
     bar = partial(tqdm, desc=args.feature_set, unit="seed", disable=None)
     metrics, found, drawn = cluster_study.of_features(data, folds, feature_set, params, bar)
-    label = data.metadata["catalogue"]
-    tables.write(found.points, args.output, label)
+    label, folder = data.metadata["catalogue"], Path(args.output)
+    tables.write(found.points, folder / "points.parquet", label)
+    tables.write_csv(found.categories, folder / "categories.csv", label)
+    tables.write_csv(found.variance, folder / "variance.csv", label)
     tables.write_csv(drawn, args.drawn, label)
-    tables.write_csv(found.categories, args.categories, label)
-    tables.write_csv(found.variance, args.variance, label)
     tables.write_metrics(metrics, args.metrics, label)
 
 

@@ -1,7 +1,7 @@
 """Score cheap models with folds that ignore near-duplicates, beside their scores with those that do not.
 
-Inputs: data/text.parquet and features/, as `params.yaml: classifiers.<name>.input` names; data/folds.parquet;
-predictions/classifiers/<name>.parquet, for each name of leakage.models.
+Inputs: predictions/classifiers/<name>.parquet, for each name of leakage.models, which says what classifier
+made it; data/text.parquet and features/, as its `input` names; data/folds.parquet.
 Output: reports/ungrouped.csv, one row per model, repeat and fold: accuracy_grouped, accuracy_ungrouped
 (scikit-learn's StratifiedKFold, same seeds). No rows of a model whose weights are not available.
 """
@@ -29,13 +29,11 @@ def main() -> None:
         output="output: accuracy of each model and fold",
     )
     args = parser.parse_args()
-    classifiers = load_params(args.params, "classifiers", dict[str, registry.ClassifierParams])
     folds, params = tables.read(args.folds), load_params(args.params, "folds", FoldsParams)
     names = load_params(args.params, "leakage.models", list[str])
-    chosen = {name: registry.entry(classifiers, name) for name in names}
-    places = Path(args.texts), Path(args.features), Path(args.predictions)
+    predictions = registry.predictions(Path(args.predictions), names)
     bar = partial(tqdm, desc="ungrouped folds", unit="model", disable=None)
-    table = compare_all(chosen, *places, folds, params, bar)
+    table = compare_all(predictions, Path(args.texts), Path(args.features), folds, params, bar)
     tables.write_csv(table, args.output, folds.attrs["catalogue"])
 
 

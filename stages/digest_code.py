@@ -1,9 +1,10 @@
 """Write down the code that each stage runs, so that an edit reruns the stages that it concerns, and no other.
 
 Inputs: the folders `aisle` and `stages`.
-Outputs: data/code/stages/<stage>.txt, and data/code/aisle/**/<module>.txt for each module that a stage loads
-by a name from params.yaml. A line is a file that the script, or that module, can read by importing: its
-SHA-256 and its path, as `sha256sum` writes and checks them.
+Outputs: data/code/stages/<stage>.txt, data/code/aisle/**/<module>.txt for each module that a stage loads by a
+name from params.yaml, and data/code/aisle/**/<folder>.txt for all such modules of a folder. A line is a file
+that the script, or the module, can read by importing: its SHA-256 and its path, as `sha256sum` writes and
+checks them.
 """
 
 from pathlib import Path

@@ -1,11 +1,11 @@
 """Write the report: one HTML page of tables and figures, and the tables as Markdown.
 
 Inputs: data/listing.json, metrics/, the tables of data/, data/thumbnails.parquet, reports/exploration/,
-reports/clusters/, reports/cluster_tables/, reports/cluster_curves/, reports/evaluation/,
-reports/label_issues.csv, reports/champion.csv, reports/histories/, what explains the models
-(reports/grad_cam/examples.parquet, reports/shap_text.csv, reports/shap_text_examples.csv,
-reports/shap_fusion/), reports/monitoring/, reports/experiments.parquet, reports/evolution/;
-models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output of the pipeline).
+reports/clusters/, reports/evaluation/, reports/label_issues.csv, reports/champion.csv, reports/histories/,
+what explains the models (reports/grad_cam/examples.parquet, reports/shap_text.csv,
+reports/shap_text_examples.csv, reports/shap_fusion/), reports/monitoring/, reports/experiments.parquet,
+reports/evolution/; models/pretrained/ (sizes); docs/benchmarks/encoders.json (speeds, which are no output of
+the pipeline).
 Outputs: reports/index.html, works offline from the disk; reports/tables.md; reports/feature_sets.csv, one row
 per feature set: how well it clusters, for `dvc plots`.
 """
@@ -23,8 +23,7 @@ def main() -> None:
     """Read files, build the sections, write files."""
     parser = cli.parser(
         __doc__, listing="listing of models and feature sets", metrics="metrics", products="products",
-        rejects="refused rows", thumbnails="small pictures", exploration="tables", clusters="t-SNE maps",
-        cluster_tables="tables of the categories", cluster_curves="tables of the components",
+        rejects="refused rows", thumbnails="small pictures", exploration="tables", clusters="clusters",
         evaluation="evaluation tables", label_issues="suspect labels",
         candidates="candidates for the champion", pretrained="pretrained models",
         benchmark="measured speeds of the encoders", histories="training histories",

@@ -240,13 +240,14 @@ def check_code(stage: Stage, code: Code, script: str) -> tuple[list[str], list[s
         seen.update(loaders)
         for loader in loaders:
             loads = code.loads(loader)
-            fitting = [dep for dep in declared if dep != first and _fits(stage, dep, loads)]
+            fitting = [dep for dep in declared if dep != first and _fits(stage, dep, loads, code)]
             # A stage without items may list the digests; in a foreach, that is a sibling.
             picked = [dep for dep in fitting if "${" in dep or not stage.grouped]
             chosen += [dep for dep in picked if dep not in chosen]
             if not picked:
                 violations.append(f"{loader}:{loads[0][0]} loads {loads[0][1]} by name: {LOADS}")
-            for path in dict.fromkeys(_source(path) for dep in picked for path in stage.forms(dep)):
+            forms = [form for dep in picked for form in stage.forms(dep)]
+            for path in dict.fromkeys(path for form in forms for path in _sources(form, loads, code)):
                 if (code.root / path).is_file():
                     closure |= dict.fromkeys(code.closure(module(path)))
                 else:
@@ -264,10 +265,19 @@ def check_code(stage: Stage, code: Code, script: str) -> tuple[list[str], list[s
     return [first, *sorted(chosen)], violations, list(closure)
 
 
-def _fits(stage: Stage, dep: str, loads: list[Load]) -> bool:
-    """Tell whether ``dep`` is the digest of a module that is loaded by one of the name patterns ``loads``."""
+def _sources(digest: str, loads: list[Load], code: Code) -> list[str]:
+    """Return the modules of a digest: one, or those of a folder that are loaded by a name pattern."""
+    folder = _source(digest).removesuffix(".py")
+    if (code.root / folder).is_dir():
+        return [file for file in code.fitting(loads) if posixpath.dirname(file) == folder]
+    return [_source(digest)]
+
+
+def _fits(stage: Stage, dep: str, loads: list[Load], code: Code) -> bool:
+    """Tell whether ``dep`` is the digest of what is loaded by one of the name patterns ``loads``."""
     forms = stage.forms(dep) or (_normal(dep),)
-    return dep.startswith(f"{DIGESTS}/") and any(fits(_source(form), loads) for form in forms)
+    sources = [source for form in forms for source in _sources(form, loads, code)]
+    return dep.startswith(f"{DIGESTS}/") and any(fits(source, loads) for source in sources)
 
 
 def check_params(stage: Stage, code: Code, script: str) -> tuple[list[Any] | None, list[str]]:

@@ -37,7 +37,10 @@ def of_stages(library: Path, folder: Path) -> dict[str, str]:
 
 
 def digests(root: Path, scripts: list[str]) -> dict[str, str]:
-    """Return script or module, a path from the root, to the lines for it."""
+    """Return script or module, a path from the root, to the lines for it.
+
+    A folder of modules that are loaded by name has the lines of all, for a stage that may load any of them.
+    """
     sources, queue = Sources(root), list(scripts)
     lists: dict[str, str] = {}
     while queue:
@@ -47,4 +50,9 @@ def digests(root: Path, scripts: list[str]) -> dict[str, str]:
         lists[file] = "".join(lines)
         loads = [load for path in closure if path.endswith(".py") for load in sources.loads(path)]
         queue += [module_file for module_file in sources.fitting(loads) if module_file not in lists]
+    loaded = sorted(lists.keys() - {*scripts})
+    for folder in sorted({file.rpartition("/")[0] for file in loaded}):
+        siblings = [lists[file] for file in loaded if file.rpartition("/")[0] == folder]
+        union = {line for text in siblings for line in text.splitlines(keepends=True)}
+        lists[folder] = "".join(sorted(union, key=lambda line: line.split("  ", 1)[1]))
     return lists

@@ -158,7 +158,7 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 
 
 def exactly(folder: str | Path, names: Iterable[str], suffix: str) -> dict[str, Path]:
-    """Return the path of each named file of a folder of outputs.
+    """Return the path of each named file of a folder of outputs; of each folder, if the suffix is empty.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def exactly(folder: str | Path, names: Iterable[str], suffix: str) -> dict[str, 
         it would be in the folder's hash.
     """
     paths = {name: Path(folder) / f"{name}{suffix}" for name in names}
-    if left := sorted({*Path(folder).glob(f"*{suffix}")} - {*paths.values()}):
+    if left := sorted({*Path(folder).glob(f"[!.]*{suffix}")} - {*paths.values()}):
         raise AisleError(f"{folder} must hold what params.yaml names and no more; delete {some(left)}")
     return paths
 

@@ -118,14 +118,19 @@ def test_the_grouped_accuracy_is_that_of_the_predictions_file(built, ungrouped):
     assert set(found["weights"]) == {status.NONE}
 
 
-def test_a_model_that_is_no_classifier_is_a_clear_error(built, tmp_path, capsys):
+@pytest.mark.parametrize("name", ["nobody", "clip_zero_shot"])
+def test_a_model_that_is_no_classifier_is_a_clear_error(built, tmp_path, capsys, name):
     def other(params):
-        params["leakage"]["models"] = ["nobody"]
+        params["leakage"]["models"] = [name]
 
+    zero_shot = tables.read(built.root / "predictions/classifiers/text_baseline.parquet")
+    tables.write(zero_shot, tmp_path / "clip_zero_shot.parquet", "tiny", weights=status.NONE)  # beside them
     with pytest.raises(SystemExit) as stop:
-        built.with_params(tmp_path, other).run("compare_folds", output=tmp_path / "x.csv")
+        built.with_params(tmp_path, other).run(
+            "compare_folds", predictions=tmp_path, output=tmp_path / "x.csv"
+        )
     assert stop.value.code == 2
-    assert "nobody" in capsys.readouterr().err and not (tmp_path / "x.csv").exists()
+    assert name in capsys.readouterr().err and not (tmp_path / "x.csv").exists()
 
 
 def test_a_model_without_weights_is_left_out(built, tmp_path, ungrouped):

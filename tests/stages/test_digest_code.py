@@ -28,7 +28,9 @@ def test_a_digest_for_each_script_and_each_module_that_is_loaded_by_name(tmp_pat
     write_files(tmp_path, FILES)
     found = digests(tmp_path, SCRIPTS)
     chosen = ["aisle/encoders/base.py", "aisle/encoders/bow.py", "aisle/scalers/none.py"]
-    assert sorted(found) == sorted([*SCRIPTS, *chosen])
+    folders = ["aisle/encoders", "aisle/scalers"]
+    assert sorted(found) == sorted([*SCRIPTS, *chosen, *folders])
+    assert found["aisle/encoders"] == found["aisle/encoders/bow.py"]  # the base's lines once
     files = [line.split("  ")[1] for line in found["aisle/encoders/bow.py"].splitlines()]
     assert files == ["aisle/__init__.py", "aisle/encoders/__init__.py", *chosen[:2]]
 
@@ -38,8 +40,8 @@ def test_an_edit_changes_the_digests_of_what_imports_the_file_alone(tmp_path, wr
     before = digests(tmp_path, SCRIPTS)
     for file, changed in {
         "aisle/page.py": ["stages/report.py"],
-        "aisle/encoders/bow.py": ["aisle/encoders/bow.py"],
-        "aisle/encoders/base.py": ["aisle/encoders/base.py", "aisle/encoders/bow.py"],
+        "aisle/encoders/bow.py": ["aisle/encoders", "aisle/encoders/bow.py"],
+        "aisle/encoders/base.py": ["aisle/encoders", "aisle/encoders/base.py", "aisle/encoders/bow.py"],
     }.items():
         write_files(tmp_path, FILES)
         with (tmp_path / file).open("a") as source:

@@ -124,7 +124,7 @@ def test_without_pictures_descriptors_are_the_training_shares(pictureless):
     assert vectors.vectors.shape == (60, 194) and not vectors.available.any()
     cluster = read(workspace, "cluster/descriptors.json")
     assert cluster["n"] == 0 and cluster["ari"] is None
-    assert len(tables.read(workspace.root / "reports/clusters/descriptors.parquet")) == 0
+    assert len(tables.read(workspace.root / "reports/clusters/descriptors/points.parquet")) == 0
     guess = tables.read(workspace.root / "predictions/classifiers/descriptors.parquet")
     assert not guess["available"].any()
     np.testing.assert_allclose(predictions_table.probabilities(guess), 1 / 3, atol=0.05)

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest import mock
 from urllib.parse import urlsplit
@@ -47,10 +48,8 @@ class Web(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         with Web.lock:
             Web.asked.append(self.path)
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             getattr(self, path.split("/")[1], self.give)()
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def give(self, content=JPEG, status=200, length=True, **headers):
         self.send_response(status)

@@ -492,12 +492,14 @@ def test_matrix_is_expanded(repo: Path) -> None:
     assert run(repo) == (0, [CLEAN])
 
 
-def test_stage_without_items_may_list_the_modules_it_loads(repo: Path) -> None:
+@pytest.mark.parametrize("digest", ["encoders/bow", "encoders"])
+def test_stage_without_items_may_list_the_modules_it_loads(repo: Path, digest: str) -> None:
+    """Each by itself, or all of their folder."""
     edit(repo / "aisle/report/page.py", "", "from aisle import encoders\n")
     line = "      - data/code/stages/report.txt\n"
-    edit(repo / "dvc.yaml", line, f"{line}      - data/code/aisle/encoders/bow.txt\n")
+    edit(repo / "dvc.yaml", line, f"{line}      - data/code/aisle/{digest}.txt\n")
     assert run(repo) == (0, [CLEAN])
-    edit(repo / "dvc.yaml", "      - data/code/aisle/encoders/bow.txt\n", "")
+    edit(repo / "dvc.yaml", f"      - data/code/aisle/{digest}.txt\n", "")
     assert "loads aisle.encoders.* by name" in run(repo)[1][0]
 
 

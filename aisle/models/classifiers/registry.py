@@ -5,18 +5,22 @@ with the two methods of `Model`. Whatever learns stands in the estimator, so tha
 fold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
 from pydantic import Field
 from sklearn.base import BaseEstimator
 
 from aisle.models.model_input import Inputs, read_features
+from aisle.pipeline import tables
 from aisle.pipeline.errors import AisleError, some
 from aisle.pipeline.params import Section, check
 from aisle.pipeline.plugins import load_by_name
 
+ENTRY = "classifier"
+"""Of a file of predictions: the entry of params.yaml that made them."""
 __all__ = ["ClassifierParams", "Inputs", "Model", "create", "read_features"]
 
 
@@ -29,17 +33,23 @@ class ClassifierParams(Section):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-def entry(classifiers: Mapping[str, ClassifierParams], name: str) -> ClassifierParams:
-    """Return a classifier's entry.
+def predictions(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Return the predictions of some classifiers.
 
     Raises
     ------
     AisleError
-        If there is none of that name.
+        If a name is none of a classifier.
     """
-    if name not in classifiers:
-        raise AisleError(f"a classifier must be one of {some(classifiers, 99)}, not {name!r}")
-    return classifiers[name]
+    found = {name: tables.read(path) for name in names if (path := folder / f"{name}.parquet").is_file()}
+    if unknown := [name for name in names if name not in found or ENTRY not in found[name].attrs]:
+        raise AisleError(f"classifiers must be entries of params.yaml: classifiers; not so: {some(unknown)}")
+    return found
+
+
+def made_by(table: pd.DataFrame) -> ClassifierParams:
+    """Return the entry of the classifier that made some predictions."""
+    return ClassifierParams.model_validate_json(table.attrs[ENTRY])
 
 
 class Model(Protocol):

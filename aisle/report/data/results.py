@@ -175,6 +175,7 @@ def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results
     evaluation = check(params["evaluation"], EvaluationParams, "evaluation")
     listed = listing.read(paths["listing"])
     names = listed.feature_sets
+    clusters = exactly(paths["clusters"], names, "")
     return Results(
         catalogue=products.attrs["catalogue"],
         metrics=read_metrics(Path(paths["metrics"]), names),
@@ -185,9 +186,9 @@ def read_results(paths: Mapping[str, str], params: Mapping[str, Any]) -> Results
         target_error=evaluation.target_error,
         products=products.fillna({"category": NO_CATEGORY}),
         rejects=read_csv(paths["rejects"]),
-        clusters=read_clusters(Path(paths["clusters"]), names),
-        cluster_tables=read_cluster_tables(Path(paths["cluster_tables"]), names),
-        cluster_curves=read_cluster_tables(Path(paths["cluster_curves"]), names),
+        clusters={name: read(folder / "points.parquet") for name, folder in clusters.items()},
+        cluster_tables={name: read_csv(folder / "categories.csv") for name, folder in clusters.items()},
+        cluster_curves={name: read_csv(folder / "variance.csv") for name, folder in clusters.items()},
         exploration=read_exploration(Path(paths["exploration"])),
         thumbnails=read(paths["thumbnails"]),
         candidates=read_csv(paths["candidates"]),
@@ -269,16 +270,6 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
 def read_shap_fusion(folder: Path, fusions: Iterable[str]) -> dict[str, pd.DataFrame]:
     """Return for each fusion how much text and picture moved its predictions."""
     return {name: read(path) for name, path in exactly(folder, fusions, ".parquet").items()}
-
-
-def read_clusters(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the map of each feature set."""
-    return {name: read(path) for name, path in exactly(folder, feature_sets, ".parquet").items()}
-
-
-def read_cluster_tables(folder: Path, feature_sets: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the table of each feature set of a folder: of its categories, or of its components."""
-    return {name: read_csv(path) for name, path in exactly(folder, feature_sets, ".csv").items()}
 
 
 EXPLORATION = (

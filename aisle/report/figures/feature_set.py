@@ -24,8 +24,8 @@ class FeatureSet:
     scores
         Its metrics/cluster/<name>.json.
     points, table, curve
-        Its rows of reports/clusters/ with the products' `category`, reports/cluster_tables/ and
-        reports/cluster_curves/.
+        Of its folder in reports/clusters/: points.parquet with the products' `category`, categories.csv and
+        variance.csv.
     colour
         Of each category.
     """
