@@ -46,7 +46,17 @@ SCORES = {
 def read(folder: Path) -> dict[str, Any]:
     """Return metrics by file name, and the tables of metrics/review/ as `review`."""
     metrics = folder / "metrics"
-    names = ("ingest", "images", "text", "folds", "models", "leakage", "label_audit", "champion")
+    names = (
+        "ingest",
+        "images",
+        "text",
+        "folds",
+        "models",
+        "leakage",
+        "label_audit",
+        "champion",
+        "monitoring",
+    )
     try:
         found: dict[str, Any] = {
             name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in names
@@ -210,6 +220,8 @@ def model_card(found: dict[str, Any]) -> str:
         "### Known failures",
         *_failures(found),
         _missing(scores),
+        "### In production",
+        _live(found["monitoring"]),
         "### Label noise",
         f"Labels that are probably wrong: {_issues(found['label_audit'])}.",
         "### Pretrained weights and their licences",
@@ -319,6 +331,36 @@ def _missing(scores: dict[str, Any]) -> str:
         for what in ("picture", "text")
         if f"cv_accuracy_without_{what}" in scores
     )
+
+
+def _live(watched: dict[str, Any]) -> str:
+    """Return how the champion did on the products that came after the catalogue, batch by batch."""
+    batches = {name: each for name, each in watched.items() if isinstance(each, dict)}
+    if not batches:
+        return "No product has come since: `monitor` reads what the service exports."
+
+    def share(each: dict[str, Any], key: str) -> str:
+        return with_interval(*(each[key + end] for end in ("", "_low", "_high"))) if key in each else ""
+
+    rows = [
+        [
+            name,
+            f"{each['products']:,}",
+            each["alarms"],
+            share(each, "expected_accuracy"),
+            f"{each.get('reviewed', 0):,}",
+            share(each, "reviewed_accuracy"),
+        ]
+        for name, each in batches.items()
+    ]
+    headers = ["from", "products", "alarms of drift", "accuracy, expected", "reviewed", "right of these"]
+    told = (
+        f"Of {watched['automatic_reviewed']:,} automatic decisions that people looked at, "
+        f"{watched['automatic_wrong']:,} were wrong. The promise is "
+        + (f"**broken**, since {watched['broken_on']}." if watched["broken"] else "not shown to be broken.")
+    )
+    assumed = " The threshold is an assumed one: the champion promises nothing." * watched["promise_assumed"]
+    return f"{table(headers, rows)}\n\n{told}{assumed}"
 
 
 def _licences(package: dict[str, Any]) -> str:

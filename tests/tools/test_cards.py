@@ -127,6 +127,31 @@ def test_what_is_promised_of_fewer_fields(found):
     ]
 
 
+def test_the_model_card_carries_the_live_figures(found):
+    week = {
+        "products": 1200,
+        "alarms": 2,
+        "expected_accuracy": 0.91,
+        "reviewed": 40,
+        "reviewed_accuracy": 0.9,
+    }
+    week |= {
+        f"{key}_{end}": 0.9 for key in ("expected_accuracy", "reviewed_accuracy") for end in ("low", "high")
+    }
+    watched = {"batches": 2, "alarms": 2, "promise_assumed": False, "2026-03-02": week}
+    watched |= {"2026-03-09": {"products": 7, "alarms": 0}}  # too few to tell, none looked at
+    watched |= {"automatic_reviewed": 30, "automatic_wrong": 6, "broken": 1, "broken_on": "2026-03-08"}
+    text = cards.model_card(found | {"monitoring": watched})
+    lines = [line for line in text.splitlines() if line.startswith("| 2026-")]
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines] == [
+        ["2026-03-02", "1,200", "2", "0.910 [0.900, 0.900]", "40", "0.900 [0.900, 0.900]"],
+        ["2026-03-09", "7", "0", "", "0", ""],
+    ]
+    assert "6 were wrong. The promise is **broken**, since 2026-03-08.\n" in text
+    nothing = {"catalogue": "sample (synthetic)", "batches": 0, "alarms": 0, "broken": 0}
+    assert "No product has come since" in cards.model_card(found | {"monitoring": nothing})
+
+
 def test_untrained_weights_and_the_baseline_itself_are_said(found):
     other = copy.deepcopy(found)
     name = other["champion"]["champion"]
