@@ -23,7 +23,7 @@ from typing import IO
 
 from tqdm import tqdm
 
-from aisle.pipeline import atomic, dvc_file, lock_file
+from aisle.pipeline import atomic, dvc_file, lock_file, stage_server
 
 HINTS = (
     "To track the changes with git",
@@ -128,7 +128,11 @@ def run(root: Path, names: list[str], at_once: int) -> bool:
     running: dict[int, _Running] = {}
     done: set[str] = set()
     failed = False
-    with _inside(root), tqdm(total=len(names), desc="stages", unit="stage", disable=None) as bar:
+    with (
+        stage_server.running(root),
+        _inside(root),
+        tqdm(total=len(names), desc="stages", unit="stage", disable=None) as bar,
+    ):
         try:
             while running or (waiting and not failed):
                 for name in [name for name in waiting if needs[name] <= done]:

@@ -1,5 +1,6 @@
 """CLIP of open_clip: one space for pictures and texts (Radford et al. 2021)."""
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,11 @@ class Export(Section):
             raise AisleError(f"architecture must be one of open_clip's models, not {self.architecture!r}")
         torch.manual_seed(seed or 0)
         torch.backends.mha.set_fastpath_enabled(False)  # its fused layer cannot be converted
-        model = open_clip.create_model(self.architecture, pretrained=None).eval()
+        logging.disable(logging.WARNING)  # that there are no weights: they are loaded below, or shall be random
+        try:
+            model = open_clip.create_model(self.architecture, pretrained=None).eval()
+        finally:
+            logging.disable(logging.NOTSET)
         for checkpoint in files.values():
             load(model, checkpoint)
         mean, sd = (
@@ -83,7 +88,7 @@ class Export(Section):
             "side": side,
             "dimension": len(expected),
             "max_tokens": model.context_length,
-            "logit_scale": round(float(model.logit_scale.exp()), 4),
+            "logit_scale": round(float(model.logit_scale.detach().exp()), 4),
             "parameters": sum(tensor.numel() for tensor in model.parameters()),
         }
 
