@@ -39,7 +39,7 @@ class Export(Section):
             raise AisleError(f"architecture must be one of open_clip's models, not {self.architecture!r}")
         torch.manual_seed(seed or 0)
         torch.backends.mha.set_fastpath_enabled(False)  # its fused layer cannot be converted
-        logging.disable(logging.WARNING)  # that there are no weights: they are loaded below, or shall be random
+        logging.disable(logging.WARNING)  # of no weights: they are loaded below, or shall be random
         try:
             model = open_clip.create_model(self.architecture, pretrained=None).eval()
         finally:
