@@ -31,9 +31,10 @@ def main() -> None:
     args = parser.parse_args()
     folds, params = tables.read(args.folds), load_params(args.params, "folds", FoldsParams)
     names = load_params(args.params, "leakage.models", list[str])
-    predictions = registry.predictions(Path(args.predictions), names)
+    places = Path(args.texts), Path(args.features), Path(args.predictions)
+    chosen = {name: registry.made_by(places[-1] / f"{name}.parquet") for name in names}
     bar = partial(tqdm, desc="ungrouped folds", unit="model", disable=None)
-    table = compare_all(predictions, Path(args.texts), Path(args.features), folds, params, bar)
+    table = compare_all(chosen, *places, folds, params, bar)
     tables.write_csv(table, args.output, folds.attrs["catalogue"])
 
 

@@ -8,15 +8,17 @@ import pandas as pd
 
 from aisle.catalogue.splits import FoldsParams
 from aisle.evaluation.leakage.optimism import UNGROUPED_COLUMNS, compare
-from aisle.models.classifiers.registry import create, made_by
+from aisle.models.classifiers.registry import ClassifierParams, create
 from aisle.models.model_input import labelled
+from aisle.pipeline import tables
 from aisle.pretrained.status import ABSENT, kind
 
 
 def compare_all(
-    predictions: Mapping[str, pd.DataFrame],
+    classifiers: Mapping[str, ClassifierParams],
     texts: Path,
     features: Path,
+    predictions: Path,
     folds: pd.DataFrame,
     params: FoldsParams,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
@@ -25,23 +27,25 @@ def compare_all(
 
     Parameters
     ----------
-    predictions
-        Of each classifier, by name, with the grouped folds.
+    classifiers
+        By name.
     texts, features
         data/text.parquet and the folder features/, one of which a classifier reads.
+    predictions
+        Folder of the classifiers' predictions with the grouped folds.
     folds
         The table of data/folds.parquet.
     params
         Seed and folds of the cross-validation.
     progress
-        Wraps the classifiers' predictions, to show progress.
+        Wraps the classifiers, to show progress.
     """
     parts = []
-    for name, grouped in progress(predictions.items()):
-        entry = made_by(grouped)
+    for name, entry in progress(classifiers.items()):
         model = create(entry)
         inputs = model.read(texts if entry.input.endswith(texts.name) else features.parent / entry.input)
         if inputs.weights != ABSENT:
+            grouped = tables.read(predictions / f"{name}.parquet")
             inputs, own = labelled(inputs, folds, entry.input)
             rows = compare(model.estimator(), inputs.X, inputs.available, own, grouped, params)
             parts += [rows.assign(model=name, weights=kind(inputs.weights))] if len(rows) else []

@@ -55,12 +55,12 @@ def hand_over() -> None:
             return
         job = {"argv": sys.orig_argv[2:], "folder": os.getcwd(), "environment": dict(os.environ)}
         content = json.dumps(job).encode()
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # of the terminal: the fork has it too, and says what it is
-        socket.send_fds(server, [NUMBER.pack(len(content))], [0, 1, 2])
-        server.sendall(content)
-        answer = server.recv(NUMBER.size)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the fork has it too, and tells
+        answer = b""
+        with suppress(ConnectionError):  # no answer
+            socket.send_fds(server, [NUMBER.pack(len(content))], [0, 1, 2])
+            server.sendall(content)
+            answer = server.recv(NUMBER.size)
     if not answer:
         raise RuntimeError("the process that runs the stages has ended before this one; run again")
     (code,) = NUMBER.unpack(answer)
@@ -101,6 +101,8 @@ def _received(listener: socket.socket) -> tuple[socket.socket, dict[str, Any]] |
     _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     start, files, _, _ = socket.recv_fds(connection, NUMBER.size, 3)
     if user != os.getuid() or len(start) < NUMBER.size:
+        for file in files:
+            os.close(file)
         connection.close()
         return None
     with connection.makefile("rb") as stream:

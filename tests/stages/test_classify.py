@@ -17,7 +17,7 @@ def test_the_predictions_file(built, name):
     table = tables.read(built.predictions(name))
     folds = tables.read(built.root / "data/folds.parquet").set_index("product_id")
     made_by = classifiers.ClassifierParams(**built.params["classifiers"][name])
-    assert classifiers.made_by(table) == made_by
+    assert classifiers.made_by(built.predictions(name)) == made_by
     assert table.attrs == {
         classifiers.ENTRY: made_by.model_dump_json(),
         "catalogue": "tiny",

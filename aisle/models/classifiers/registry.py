@@ -5,17 +5,15 @@ with the two methods of `Model`. Whatever learns stands in the estimator, so tha
 fold.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
 from pydantic import Field
 from sklearn.base import BaseEstimator
 
 from aisle.models.model_input import Inputs, read_features
 from aisle.pipeline import tables
-from aisle.pipeline.errors import AisleError, some
+from aisle.pipeline.errors import AisleError
 from aisle.pipeline.params import Section, check
 from aisle.pipeline.plugins import load_by_name
 
@@ -33,23 +31,18 @@ class ClassifierParams(Section):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-def predictions(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Return the predictions of some classifiers.
+def made_by(predictions: Path) -> ClassifierParams:
+    """Return the entry of the classifier that made a file of predictions.
 
     Raises
     ------
     AisleError
-        If a name is none of a classifier.
+        If there is no such file, or it is none of a classifier.
     """
-    found = {name: tables.read(path) for name in names if (path := folder / f"{name}.parquet").is_file()}
-    if unknown := [name for name in names if name not in found or ENTRY not in found[name].attrs]:
-        raise AisleError(f"classifiers must be entries of params.yaml: classifiers; not so: {some(unknown)}")
-    return found
-
-
-def made_by(table: pd.DataFrame) -> ClassifierParams:
-    """Return the entry of the classifier that made some predictions."""
-    return ClassifierParams.model_validate_json(table.attrs[ENTRY])
+    entry = tables.read(predictions, [tables.KEY]).attrs.get(ENTRY) if predictions.is_file() else None
+    if entry is None:
+        raise AisleError(f"{predictions.stem!r} must be an entry of params.yaml: classifiers, and is none")
+    return ClassifierParams.model_validate_json(entry)
 
 
 class Model(Protocol):

@@ -116,8 +116,8 @@ def test_the_server_s_end_is_that_of_its_stages(root, tmp_path, monkeypatch):
         started = start(root, handed, "wait", str(tmp_path / "c"))
         process = process_of(tmp_path / "c")
     assert gone(process)
-    started.communicate()
-    assert started.returncode
+    assert "has ended before this one; run again" in started.communicate()[1]
+    assert started.returncode == 1
     after = start(root, handed, "tell", "0")  # nobody serves: it runs as it was started
     assert "['0']" in after.communicate("")[0] and after.returncode == 0
     assert (root / "loaded.txt").read_text() == "False"
