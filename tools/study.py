@@ -65,7 +65,7 @@ HEADLINE = {
     "name_words": ("ingest", "name_words"),
     **{
         f"{name}_accuracy{suffix}": ("models", f"<{name}>", f"cv_accuracy{suffix}")
-        for name in ("baseline", "picture", "text", "best")
+        for name in ("baseline", "picture", "text", "best", "champion")
         for suffix in ("", "_low", "_high")
     },
     "best_vs_baseline": ("models", "<best>", "cv_gain"),
@@ -74,11 +74,11 @@ HEADLINE = {
         for suffix in ("_low", "_high", "_p", "_p_holm")
     },
     **{
-        f"{name}{suffix}": ("models", "<best>", f"cv_{name}{suffix}")
+        f"{name}{suffix}": ("models", "<champion>", f"cv_{name}{suffix}")
         for name in ("coverage_at_target_error", "error_at_coverage")
         for suffix in ("", "_low", "_high")
     },
-    **{name: ("models", "<best>", name) for name in ("guaranteed_coverage", "guaranteed_bound")},
+    **{name: ("models", "<champion>", name) for name in ("guaranteed_coverage", "guaranteed_bound")},
     **{
         f"adjudicated_accuracy{suffix}": ("models", "<best>", f"cv_adjudicated_accuracy{suffix}")
         for suffix in ("", "_low", "_high")
@@ -101,6 +101,7 @@ HEADLINE = {
             "efficientnet_lite0",
             "mobilenet_v2",
             "text_picture",
+            "text_mobilenet_v2",
             "tfidf",
             "word2vec",
         )
@@ -110,7 +111,8 @@ HEADLINE = {
 """Flat name of each headline figure to its place in the nested metrics.
 
 `<baseline>` is the baseline's name, `<picture>` and `<text>` those of the best model that reads that alone,
-and `<best>` that of the best of all; models with untrained weights aside.
+`<best>` that of the best of all, models with untrained weights aside, and `<champion>` that of the model to use: what is
+decided without a person is its doing.
 """
 
 
@@ -378,7 +380,7 @@ def collect(workspace: Path) -> dict[str, Any]:
         scores = row.iloc[0][["precision", "recall", "f1", "f1_low", "f1_high", "support"]]
         place = result["models"][model].setdefault(f"{protocol}_per_class", {})
         place[category] = {name: round(float(value), 6) for name, value in scores.items()}
-    roles = {"<baseline>": params["evaluation"]["baseline"]}
+    roles = {"<baseline>": params["evaluation"]["baseline"], "<champion>": result["champion"]["champion"]}
     listed = read_csv(workspace / "reports/evaluation/models.csv").set_index("model")["modalities"]
     trained = {
         name: scores["cv_accuracy"]

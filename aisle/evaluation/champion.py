@@ -1,4 +1,4 @@
-"""Which model to use: the cheapest of those within noise of the best (docs/decisions/0011-champion.md)."""
+"""Which model to use: of those within noise of the best the cheapest that may decide (docs/decisions/0011-champion.md)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,8 @@ from aisle.pretrained.status import ABSENT, UNTRAINED
 
 SCORE = "cv_accuracy"
 RULE = (
-    "best cross-validated accuracy; of the models within `standard_errors` (Nadeau-Bengio) of the best, the "
-    "smallest package"
+    "best cross-validated accuracy; of the models within `standard_errors` (Nadeau-Bengio) of the best, those "
+    "that may decide some products alone, if any; of these the smallest package"
 )
 
 
@@ -77,7 +77,8 @@ def choose(
     names = sorted(names, key=lambda name: (-scores[name][SCORE], n_bytes[name], name))
     table = _behind(names, scores, folds, n_bytes, params)
     tied = [name for name, same in zip(names, table["tied"], strict=True) if same]
-    champion = min(tied, key=lambda name: (n_bytes[name], names.index(name)))
+    decide = [name for name in tied if scores[name].get("guaranteed_coverage")]
+    champion = min(decide or tied, key=lambda name: (n_bytes[name], names.index(name)))
     challenger = next((name for name in names if name != champion), None)
     roles = {champion: "champion", challenger: "challenger"}
     return Choice(champion, challenger, table.assign(role=[roles.get(name, "") for name in names]))

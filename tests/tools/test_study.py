@@ -100,6 +100,8 @@ stages:
       metrics: [{"metrics/cluster/${key}.json": {cache: false}}]
   evaluate:
     metrics: [{metrics/models.json: {cache: false}}, {metrics/seeds.json: {cache: false}}]
+  champion:
+    metrics: [{metrics/champion.json: {cache: false}}]
 """
 
 
@@ -125,6 +127,7 @@ def workspace(tmp_path):
         "cluster/tfidf": {"ari": 0.5, "ari_sd": 0.1},
         "models": {"catalogue": "shop", **{name: each for name, (_, each) in models.items()}},
         "seeds": {"catalogue": "shop"},
+        "champion": {"champion": "words"},
     }
     for name, values in content.items():
         path = tmp_path / "metrics" / f"{name}.json"
@@ -150,7 +153,7 @@ def test_the_headline_names_the_best_of_each_kind(workspace):
         assert headline[f"{role}_accuracy"] == headline[f"{role}_accuracy_low"] == accuracy
     assert (headline["best_vs_baseline"], headline["best_vs_baseline_p"]) == (0.1, 0.001)
     assert headline["best_vs_baseline_p_holm"] == 0.004
-    assert headline["coverage_at_target_error"] == 0.45
+    assert (headline["champion_model"], headline["coverage_at_target_error"]) == ("words", 0.425)
     assert (headline["products"], headline["ari_tfidf"]) == (60, 0.5)
     assert "ari_minilm" not in headline  # a set that the study leaves out
     assert found["models"]["baseline"]["cv_per_class"]["1"]["f1"] == 0.5

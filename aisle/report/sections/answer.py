@@ -148,7 +148,8 @@ def _cards(results: Results) -> Cards:
     promised = f"at most {bound:.2%}" if scores["guaranteed_coverage"] else "nothing, there is no threshold"
     tied = "No other is within noise of the best"
     if found["tied"] > 1:
-        tied = f"The smallest of {found['tied']} within noise of the best"
+        what = "smallest that may decide alone" if scores["guaranteed_coverage"] else "smallest"
+        tied = f"The {what} of {found['tied']} within noise of the best"
     cards = [
         Card(
             "Right category",

@@ -32,7 +32,7 @@ def _champion(results: Results) -> list[Block]:
         f"Champion: {results.title(found['champion'])}, accuracy {three(found, 'champion_accuracy')}, "
         f"{found['champion_megabytes']:.1f} MB to ship. {found['tied']} of "
         f"{found['candidates']} models are tied with the best, {results.title(found['best'])}; "
-        "the smallest package of them is chosen."
+        "the smallest package of them is chosen, of those that may decide products alone if any may."
     )
     return [Paragraph(text), _cost(results)]
 

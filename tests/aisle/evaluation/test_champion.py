@@ -46,6 +46,18 @@ def test_a_real_difference_beats_the_price():
     assert (choice.champion, choice.challenger) == ("best", "small")
 
 
+@pytest.mark.parametrize(
+    ("promises", "expected"),
+    [({"best": 0.4}, "best"), ({"small": 0.1, "best": 0.4}, "small"), ({"small": 0.0, "best": None}, "small")],
+)
+def test_of_the_tied_those_that_may_decide_come_first(promises, expected):
+    scores, folds = made()
+    scores["baseline"]["guaranteed_coverage"] = 0.9  # the smallest, but not tied
+    for name, share in promises.items():
+        scores[name]["guaranteed_coverage"] = share
+    assert champion.choose(scores, folds, BYTES, PARAMS).champion == expected
+
+
 def test_a_model_without_a_package_is_no_candidate():
     choice = champion.choose(*made(), {"baseline": 1, "small": 2}, PARAMS)
     assert (choice.champion, choice.challenger) == ("small", "baseline")

@@ -7,7 +7,7 @@ import pytest
 
 from aisle.pipeline.errors import AisleError
 from aisle.pretrained import runtime as module
-from aisle.pretrained.runtime import Runtime, core, save
+from aisle.pretrained.runtime import Runtime, core, precisions, quantise, save
 
 
 @pytest.fixture(scope="module")
@@ -83,17 +83,61 @@ def test_an_error_of_an_item_is_told_and_the_runtime_goes_on(model):
     assert runtime.run(many).shape == (6, 40)
 
 
-def test_bf16_is_near_fp32_where_the_processor_has_it(model):
-    if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        pytest.skip("this processor has no bf16")
+@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.999), ("int8", 0.99)])
+def test_a_lower_precision_is_near_fp32_where_the_processor_has_it(model, precision, least):
+    if precision not in precisions():
+        pytest.skip(f"this processor has no {precision}")
     many = items(10)
-    full, half = Runtime(model).run(many), Runtime(model, "bf16").run(many)
-    cosines = (full * half).sum(1) / np.linalg.norm(full, axis=1) / np.linalg.norm(half, axis=1)
-    assert cosines.min() > 0.999 and (full != half).any()
+    full, low = Runtime(model).run(many), Runtime(model, precision).run(many)
+    cosines = (full * low).sum(1) / np.linalg.norm(full, axis=1) / np.linalg.norm(low, axis=1)
+    assert cosines.min() > least and (full != low).any()
+    np.testing.assert_array_equal(np.stack([Runtime(model, precision).run([item])[0] for item in many]), low)
+
+
+def product(weights, transposed):
+    """Return a model of one matrix product."""
+    from openvino import Model, opset13
+
+    given = opset13.parameter([-1, weights.shape[int(transposed)]], np.float32)
+    return Model([opset13.matmul(given, weights, False, transposed)], [given], "product")
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_matrix_in_int8_is_off_by_half_a_step_of_its_output_at_most(transposed):
+    core()
+    wanted = np.random.default_rng(0).normal(size=(64, 40)).astype(np.float32)
+    wanted[:, 3] = 0  # what is nothing stays nothing
+    wanted[:, 5] *= 1000  # takes no other output's digits
+    model = quantise(product(wanted.T.copy() if transposed else wanted, transposed))
+    rows = np.eye(64, dtype=np.float32)
+    compiled = core().compile_model(
+        model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
+    )
+    found = compiled(rows)[0]
+    step = np.abs(wanted).max(axis=0) / 127
+    assert (np.abs(found - wanted) <= step / 2 + 1e-4 * step).all()
+
+
+def test_a_matrix_of_no_whole_groups_stays_as_it_is(model):
+    """OpenVINO reads what lies behind it, and gives other vectors from run to run."""
+    kinds = [node.get_element_type().to_string() for node in quantise(core().read_model(model)).get_ops()]
+    assert kinds.count("i8") == 2  # of three: the first has three inputs
+
+
+def test_int8_is_of_models_that_have_matrices():
+    core()
+    from openvino import Model, opset13
+
+    given = opset13.parameter([1, 3, 8, 8], np.float32)
+    kernel = np.ones((4, 3, 3, 3), np.float32)
+    with pytest.raises(AisleError, match="int8 is of models of matrices"):
+        quantise(
+            Model([opset13.convolution(given, kernel, [1, 1], [1, 1], [1, 1], [1, 1])], [given], "picture")
+        )
 
 
 def test_a_precision_that_cannot_be_had_is_an_error(model, monkeypatch):
-    with pytest.raises(AisleError, match="must be one of fp32, bf16, not 'fp16'"):
+    with pytest.raises(AisleError, match="must be one of fp32, bf16, int8, not 'fp16'"):
         Runtime(model, "fp16")
 
     class Old:
@@ -101,5 +145,6 @@ def test_a_precision_that_cannot_be_had_is_an_error(model, monkeypatch):
             return ["FP32"]
 
     monkeypatch.setattr(module, "core", Old)
-    with pytest.raises(AisleError, match="must be fp32 on this processor"):
-        Runtime(model, "bf16")
+    for precision in ("bf16", "int8"):
+        with pytest.raises(AisleError, match=f"must be fp32 on this processor, which has no {precision}"):
+            Runtime(model, precision)

@@ -119,9 +119,13 @@ def test_the_verdict_follows_its_rule(accuracy, decided, promise, level):
 
 
 @pytest.mark.parametrize(
-    ("promise", "note"), [(True, "at most 0.90%"), (False, "nothing, there is no threshold")]
+    ("promise", "note", "smallest"),
+    [
+        (True, "at most 0.90%", "smallest that may decide alone"),
+        (False, "nothing, there is no threshold", "smallest"),
+    ],
 )
-def test_the_cards_are_those_of_the_model_to_use(promise, note):
+def test_the_cards_are_those_of_the_model_to_use(promise, note, smallest):
     found = scores(accuracy=(0.962, 0.949, 0.973), decided=(0.8, 0.75, 0.85), wrong=(0.005, 0.002, 0.009))
     shown = results("baseline", "good", tied=2, promise=promise, **found)
     _, cards, *_ = answer.section(shown).blocks
@@ -131,7 +135,7 @@ def test_the_cards_are_those_of_the_model_to_use(promise, note):
     assert (decided.value, decided.interval) == ("80.0%", "75.0% to 85.0%")
     assert errors.note == f"promised of new products: {note}"
     assert (model.value, model.interval) == ("Baseline", "1.5 MB to ship")
-    assert model.note == "The smallest of 2 within noise of the best; 2 compared"
+    assert model.note == f"The {smallest} of 2 within noise of the best; 2 compared"
 
 
 def test_errors_of_no_decisions_are_not_zero():

@@ -15,7 +15,7 @@ class ClipText(SentenceEncoder):
     weights
         Folder of an export `clip`.
     precision
-        `fp32` or, where the processor has it, `bf16`.
+        `fp32` or, where the processor has it, `bf16`, `int8`.
     """
 
     export = "clip"

@@ -18,7 +18,7 @@ class SentenceEncoder(Pretrained):
     weights
         Folder of an export `transformer`.
     precision
-        `fp32` or, where the processor has it, `bf16`.
+        `fp32` or, where the processor has it, `bf16`, `int8`.
     """
 
     export = "transformer"

@@ -11,7 +11,7 @@ class UniversalSentenceEncoderMultilingual(SentenceEncoder):
     weights
         Folder of an export `use_multilingual`.
     precision
-        `fp32` or, where the processor has it, `bf16`.
+        `fp32` or, where the processor has it, `bf16`, `int8`.
     """
 
     export = "use_multilingual"
