@@ -74,7 +74,7 @@ def peak() -> dict[str, float]:
 
     oneDNN's, through OpenVINO: torch's fp32 product reaches half of it on some processors.
     """
-    from aisle.pretrained.runtime import HINTS, core
+    from aisle.pretrained.runtime import HINTS, core, precisions
 
     runtime = core()
     from openvino import Model, opset13
@@ -85,6 +85,8 @@ def peak() -> dict[str, float]:
     total = opset13.reduce_sum(opset13.matmul(given, right, False, True), np.array([0, 1]))
     rates = {}
     for name in precisions():
+        if name == "int8":  # of constant matrices of a model; these are none
+            continue
         config = {"INFERENCE_PRECISION_HINT": HINTS[name], "NUM_STREAMS": 1}
         request = runtime.compile_model(Model([total], [given], name), "CPU", config).create_infer_request()
         seconds = []
@@ -120,13 +122,6 @@ def compare(
     } | ({"gflop_per_item": round(multiplications(folder / model) / 1e9, 3)} if model else {})
 
 
-def precisions() -> list[str]:
-    """Return the precisions of this processor."""
-    from aisle.pretrained.runtime import core
-
-    return ["fp32", "bf16"] if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else ["fp32"]
-
-
 @contextmanager
 def exported(name: str, export: Any, files: dict[str, Path], seed: int | None) -> Iterator[Path]:
     """Make the folder of an exported model, as stages/fetch_weights.py does, for as long as it is used."""
@@ -138,9 +133,14 @@ def exported(name: str, export: Any, files: dict[str, Path], seed: int | None) -
         yield folder
 
 
-def transforms(encoder: Callable[[str], Any], items: list[Any]) -> dict[str, Callable[[], np.ndarray]]:
+def transforms(
+    encoder: Callable[[str], Any], items: list[Any], int8: bool = True
+) -> dict[str, Callable[[], np.ndarray]]:
     """Return for each precision what encodes the items; `encoder` makes an encoder of a precision."""
-    return {each: partial(encoder(each).transform, items) for each in precisions()}
+    from aisle.pretrained.runtime import precisions
+
+    names = [name for name in precisions() if int8 or name != "int8"]
+    return {each: partial(encoder(each).transform, items) for each in names}
 
 
 def backbone(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def backbone(name: str, pictures: list[np.ndarray], rounds: int) -> dict[str, An
             batch = np.stack([np.asarray(each, np.float32) for each in resized])
             return model.predict(batch, batch_size=BATCH, verbose=0)
 
-        ours = transforms(partial(KerasBackbone, str(folder), "none"), pictures)
+        ours = transforms(partial(KerasBackbone, str(folder), "none"), pictures, int8=False)
         return compare(folder, ours, keras, len(pictures), rounds, "model.xml")
 
 

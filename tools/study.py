@@ -111,8 +111,8 @@ HEADLINE = {
 """Flat name of each headline figure to its place in the nested metrics.
 
 `<baseline>` is the baseline's name, `<picture>` and `<text>` those of the best model that reads that alone,
-`<best>` that of the best of all, models with untrained weights aside, and `<champion>` that of the model to use: what is
-decided without a person is its doing.
+`<best>` that of the best of all, models with untrained weights aside, and `<champion>` that of the
+model to use: what is decided without a person is its doing.
 """
 
 

@@ -1,4 +1,7 @@
-"""Which model to use: of those within noise of the best the cheapest that may decide (docs/decisions/0011-champion.md)."""
+"""Which model to use: of those within noise of the best the cheapest that may decide.
+
+The rule's reasons: docs/decisions/0011-champion.md.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +16,8 @@ from aisle.pretrained.status import ABSENT, UNTRAINED
 
 SCORE = "cv_accuracy"
 RULE = (
-    "best cross-validated accuracy; of the models within `standard_errors` (Nadeau-Bengio) of the best, those "
-    "that may decide some products alone, if any; of these the smallest package"
+    "best cross-validated accuracy; of the models within `standard_errors` (Nadeau-Bengio) of the best, "
+    "those that may decide some products alone, if any; of these the smallest package"
 )
 
 

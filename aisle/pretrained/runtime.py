@@ -22,7 +22,7 @@ HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 CAPABILITIES = {"bf16": "BF16", "int8": "INT8"}
 """What the processor must say that it has."""
 GROUP = 64
-"""Values of a vector that share a scale when it meets a matrix in int8: the fastest of 32, 64 and 128 here."""
+"""Values of a vector that share a scale when it meets a matrix in int8; 64 was the fastest of 32, 64, 128."""
 AHEAD = 2
 """Requests that wait for each core, so that decoding and inference overlap."""
 
@@ -43,11 +43,11 @@ def precisions() -> list[str]:
 
 
 def quantise(model: Any) -> Any:
-    """Round each constant matrix of a model's products to int8, a scale for each output, and return the model.
+    """Round each constant matrix of a model's products to int8, a scale for each output; return the model.
 
-    OpenVINO multiplies such a matrix in int8 and rounds what it meets, `GROUP` values by a scale of their own,
-    as they come (its dynamic quantisation): no calibration, and the item's own values alone decide. It is what
-    NNCF's `compress_weights` does to weights in `INT8_SYM` mode, and where it is not installed a package runs too.
+    OpenVINO multiplies such a matrix in int8 and rounds what it meets, `GROUP` values by a scale of their
+    own, as they come (its dynamic quantisation): no calibration, and an item's own values alone decide. To
+    the weights it does what NNCF's `compress_weights` does in INT8_SYM mode; a package runs without NNCF.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def quantise(model: Any) -> Any:
         found += 1
     if not found:
         raise AisleError(
-            f"precision must be fp32 or bf16: int8 is of models of matrices, each of a multiple of {GROUP} inputs; "
-            "this one has none"
+            "precision must be fp32 or bf16: int8 is of models of matrices, each of a multiple of "
+            f"{GROUP} inputs; this one has none"
         )
     return model
 
@@ -101,8 +101,8 @@ class Runtime:
     path
         An exported model (.xml).
     precision
-        `fp32`, or where the processor has it `bf16`, 1.1 to 1.9 times as fast (docs/benchmarks/encoders.json),
-        or for transformers `int8`, see `quantise` (docs/benchmarks/scale.json).
+        `fp32`, or where the processor has it `bf16`, 1.1 to 1.9 times as fast
+        (docs/benchmarks/encoders.json), or for transformers `int8`, see `quantise` (scale.json there).
 
     Raises
     ------

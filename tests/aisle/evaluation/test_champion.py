@@ -48,7 +48,11 @@ def test_a_real_difference_beats_the_price():
 
 @pytest.mark.parametrize(
     ("promises", "expected"),
-    [({"best": 0.4}, "best"), ({"small": 0.1, "best": 0.4}, "small"), ({"small": 0.0, "best": None}, "small")],
+    [
+        ({"best": 0.4}, "best"),
+        ({"small": 0.1, "best": 0.4}, "small"),
+        ({"small": 0.0, "best": None}, "small"),
+    ],
 )
 def test_of_the_tied_those_that_may_decide_come_first(promises, expected):
     scores, folds = made()
