@@ -13,8 +13,8 @@ promised of masked products, and they go to a person.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
-from itertools import combinations
+from dataclasses import dataclass, replace
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from aisle.models import cross_fitting
 from aisle.models.model_folder import SavedModel
 from aisle.models.predictions_table import TEST, repeats
 from aisle.pipeline import tables
+from aisle.pipeline.cores import in_processes
 from aisle.representations import recipes
 
 NETWORKS = ("aisle.models.heads.", "aisle.models.fusion_networks.")
@@ -57,12 +58,12 @@ class Masked:
     ) -> None:
         self._inputs = inputs
         self._fields = fields
-        self._rows = rows
+        self.rows = rows
         self._made = made
 
     def __len__(self) -> int:
         """Return n."""
-        return len(self._rows)
+        return len(self.rows)
 
     def texts(self, fields: list[str], form: str) -> list[str]:
         """Return the texts of those of the fields that there are."""
@@ -70,7 +71,7 @@ class Masked:
         if not kept:
             return [""] * len(self)
         texts = self._inputs.texts(kept, form)
-        return [texts[row] for row in self._rows]
+        return [texts[row] for row in self.rows]
 
     def vectors(self, recipe: recipes.VectorRecipe, folder: Path | None) -> np.ndarray:
         """Return what the recipe's encoder makes of what there is, NaN where there is nothing."""
@@ -80,7 +81,7 @@ class Masked:
         key = masked.model_dump_json()
         if key not in self._made:
             self._made[key] = self._inputs.vectors(masked, folder)
-        found = self._made[key][self._rows]
+        found = self._made[key][self.rows]
         return found if kept else np.full_like(found, np.nan)
 
 
@@ -95,7 +96,9 @@ def can_be_fitted(models: Mapping[str, SavedModel]) -> bool:
     return True
 
 
-def fitted(predictor: Predictor, inputs: Inputs, y: np.ndarray, learn: np.ndarray) -> Predictor:
+def fitted(
+    predictor: Predictor, inputs: Inputs, y: np.ndarray, learn: np.ndarray, known: dict[str, Any]
+) -> Predictor:
     """Return the package with its models, but for fusions, fitted on some of a catalogue's products.
 
     Parameters
@@ -106,63 +109,133 @@ def fitted(predictor: Predictor, inputs: Inputs, y: np.ndarray, learn: np.ndarra
         n products.
     y, learn
         Their categories, and whether to learn from each, boolean (n,).
+    known
+        Estimators that were fitted on the same products, by the model's name; what is fitted here is added.
     """
     models = {}
     for name, model in predictor.models.items():
         if model.recipe is not None and model.estimator is not None:
-            X, used = predictor.inputs(name, model.recipe, inputs)
-            rows = learn & np.logical_or.reduce(list(used.values()))
-            several = len(np.unique(y[rows])) > 1
-            model = replace(
-                model, estimator=clone(model.estimator).fit(X[rows], y[rows]) if several else None
-            )
+            if name not in known:
+                X, used = predictor.inputs(name, model.recipe, inputs)
+                rows = learn & np.logical_or.reduce(list(used.values()))
+                several = len(np.unique(y[rows])) > 1
+                known[name] = clone(model.estimator).fit(X[rows], y[rows]) if several else None
+            model = replace(model, estimator=known[name])
         models[name] = model
     return predictor.with_models(models)
 
 
-def masked_predictions(
-    predictor: Predictor, inputs: Inputs, folds: pd.DataFrame, sets: Iterable[tuple[str, ...]]
-) -> Iterator[tuple[tuple[str, ...], bool, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield what models that have not learned from products say of them, by set of fields.
+@dataclass(frozen=True)
+class Asked:
+    """A package, and what its models are asked of products that they have not learned from.
+
+    Attributes
+    ----------
+    predictor
+        The package, with its decision.
+    there
+        Of each field that it reads, which products have it, boolean (n,).
+    """
+
+    predictor: Predictor
+    there: dict[str, np.ndarray]
+
+    @property
+    def sets(self) -> list[tuple[str, ...]]:
+        """Every set of the fields."""
+        sizes = range(1, len(self.there) + 1)
+        return [each for size in sizes for each in combinations(self.there, size)]
+
+    @property
+    def goal(self) -> tuple[float, float]:
+        """The decision's target error and confidence."""
+        decision = self.predictor.package.decision
+        return decision["target_error"], decision["confidence"]
+
+    def answers(
+        self, models: Predictor, masked: Masked, fields: tuple[str, ...], folds: pd.DataFrame
+    ) -> pd.DataFrame:
+        """Return of products with these fields their key, the confidence, and whether it is wrong.
+
+        Parameters
+        ----------
+        models
+            The package with models that have not learned from the products.
+        masked
+            The products, as if they had these fields alone.
+        fields
+            Which.
+        folds
+            Of all products.
+        """
+        package, rows = self.predictor.package, masked.rows
+        values, available, _ = models.probabilities(package.model, masked)
+        scaled = scale(values, package.decision["temperature"])
+        table = pd.DataFrame({tables.KEY: folds[tables.KEY].iloc[rows], "confidence": scaled.max(axis=1)})
+        right = folds["category"].to_numpy(object)[rows]
+        table["wrong"] = np.array(package.categories)[scaled.argmax(axis=1)] != right
+        return table[np.logical_and.reduce([available, *(self.there[field][rows] for field in fields)])]
+
+
+Part = tuple[str, tuple[str, ...], bool]
+"""A package, a set of fields, and whether the models learned from all other folds, not from one fewer."""
+
+
+def masked_answers(
+    asked: Mapping[str, Asked], inputs: Inputs, folds: pd.DataFrame
+) -> Iterator[tuple[Part, pd.DataFrame]]:
+    """Yield what models that have not learned from products say of them, by package and set of fields.
+
+    Fits run side by side, but for the first, which makes the vectors of every set: encoders are not for
+    processes that were forked.
 
     Parameters
     ----------
-    predictor, inputs, folds
+    asked
+        Packages by name; models of one name are the same in each, and fitted once.
+    inputs, folds
         See `promises`.
-    sets
-        Of fields.
-
-    Yields
-    ------
-    tuple
-        The set; whether the models learned from all other folds, not from one fewer; the products, by their
-        places; their probabilities; whether the models had input.
     """
     y, known = folds["category"].to_numpy(object), np.flatnonzero(folds["category"].notna())
     made: dict[str, np.ndarray] = {}
     columns = ["product_id", "category", "split", repeats(folds)[0]]
-    for fit in cross_fitting.plan(folds.iloc[known][columns]):
-        targets = [(where, mask) for where, mask in fit.targets if where[0] == "cv"]
-        if not targets:
-            continue
+    plan = [
+        fit
+        for fit in cross_fitting.plan(folds.iloc[known][columns])
+        if any(of_cv(each) for each in fit.targets)
+    ]
+
+    def answered(number: int) -> list[tuple[Part, pd.DataFrame]]:
+        fit, found, estimators = plan[number], [], dict[str, Any]()
         learn = np.zeros(len(folds), bool)
         learn[known[fit.train]] = True
-        models = fitted(predictor, inputs, y, learn)
-        for (*_, inner), mask in targets:
-            rows = known[mask]
-            for each in sets:
-                masked = Masked(inputs, each, rows, made)
-                values, available, _ = models.probabilities(predictor.package.model, masked)
-                yield each, inner == TEST, rows, values, available
+        for name, each in asked.items():
+            models = fitted(each.predictor, inputs, y, learn, estimators)
+            for (*_, inner), mask in filter(of_cv, fit.targets):
+                for fields in each.sets:
+                    masked = Masked(inputs, fields, known[mask], made)
+                    part = name, fields, inner == TEST
+                    found.append((part, each.answers(models, masked, fields, folds)))
+        return found
+
+    for found in chain(map(answered, [0]), in_processes(answered, range(1, len(plan)))):
+        yield from found
 
 
-def promises(predictor: Predictor, inputs: Inputs, folds: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def of_cv(target: tuple[tuple[Any, ...], np.ndarray]) -> bool:
+    """Return whether a target of `cross_fitting.Fit` is one of the cross-validation."""
+    return target[0][0] == "cv"
+
+
+def promises(
+    packages: Mapping[str, Predictor], inputs: Inputs, folds: pd.DataFrame
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Return what is promised of products with each set of the fields that a package reads.
 
     Parameters
     ----------
-    predictor
-        The package, with its decision.
+    packages
+        By name, with their decisions; what they share is fitted once.
     inputs
         The catalogue's products.
     folds
@@ -171,38 +244,34 @@ def promises(predictor: Predictor, inputs: Inputs, folds: pd.DataFrame) -> dict[
     Returns
     -------
     dict
-        Fields, joined by `packaging.FIELDS`, to a promise of their own, at the decision's target error and
-        confidence: threshold and guaranteed_bound (None if no product may be decided), guaranteed_coverage,
-        calibrated_on. Sets of which too few products have all fields are left out; empty if there are too
-        few at all, or the models are not fitted anew.
+        Of each package, fields, joined by `packaging.FIELDS`, to a promise of their own, at the decision's
+        target error and confidence: threshold and guaranteed_bound (None if no product may be decided),
+        guaranteed_coverage, calibrated_on. Sets of which too few products have all fields are left out; empty
+        if there are too few at all, or the models are not fitted anew.
     """
-    decision = predictor.package.decision
-    if not decision or not can_be_fitted(predictor.models):
-        return {}
-    goal = decision["target_error"], decision["confidence"]
-    if folds.loc[folds["category"].notna(), "group"].nunique() < selective.needed(*goal):
-        return {}
-    there = predictor.presence(inputs)
-    sets = [each for size in range(1, len(there) + 1) for each in combinations(there, size)]
-    names, y = np.array(predictor.package.categories), folds["category"].to_numpy(object)
-    parts: dict[tuple[tuple[str, ...], bool], list[pd.DataFrame]] = defaultdict(list)
-    for each, all_others, rows, values, available in masked_predictions(predictor, inputs, folds, sets):
-        scaled = scale(values, decision["temperature"])
-        table = pd.DataFrame({tables.KEY: folds[tables.KEY].iloc[rows], "confidence": scaled.max(axis=1)})
-        table["wrong"] = names[scaled.argmax(axis=1)] != y[rows]
-        has = np.logical_and.reduce([available, *(there[field][rows] for field in each)])
-        parts[each, all_others].append(table[has])
+    groups = folds.loc[folds["category"].notna(), "group"].nunique()
+    asked = {
+        name: each
+        for name, predictor in packages.items()
+        if predictor.package.decision and can_be_fitted(predictor.models)
+        if groups >= selective.needed(*(each := Asked(predictor, predictor.presence(inputs))).goal)
+    }
+    parts: dict[Part, list[pd.DataFrame]] = defaultdict(list)
+    for part, answers in masked_answers(asked, inputs, folds) if asked else ():
+        parts[part].append(answers)
     group = folds.set_index(tables.KEY)["group"]
-    result = {}
-    for each in sets:
-        fewer, more = (
-            selective.one_of_each(pd.concat(parts[each, all_others]), group) for all_others in (False, True)
-        )
-        if len(more) >= selective.needed(*goal):
-            sure = more["confidence"].to_numpy()
-            promise = selective.promise(sure, more["wrong"].to_numpy(bool), *goal)
-            threshold = selective.matched(promise.threshold, fewer["confidence"].to_numpy(), sure)
-            result[packaging.FIELDS.join(each)] = entry(promise, threshold)
+    result: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in packages}
+    for name, each in asked.items():
+        for fields in each.sets:
+            fewer, more = (
+                selective.one_of_each(pd.concat(parts[name, fields, all_others]), group)
+                for all_others in (False, True)
+            )
+            if len(more) >= selective.needed(*each.goal):
+                sure = more["confidence"].to_numpy()
+                promise = selective.promise(sure, more["wrong"].to_numpy(bool), *each.goal)
+                threshold = selective.matched(promise.threshold, fewer["confidence"].to_numpy(), sure)
+                result[name][packaging.FIELDS.join(fields)] = entry(promise, threshold)
     return result
 
 
@@ -237,9 +306,8 @@ def add(
         Folder to what `promises` returns of its package.
     """
     table = tables.align(tables.read(folds), inputs.product_ids, str(folds), "data/text.parquet")
-    found = {}
-    for folder in folders:
-        if (Path(folder) / packaging.FILE).is_file():
-            found[folder] = promises(Predictor(folder), inputs, table)
-            packaging.promise(Path(folder), found[folder])
+    packages = {each: Predictor(each) for each in folders if (Path(each) / packaging.FILE).is_file()}
+    found = promises(packages, inputs, table)
+    for folder, promised in found.items():
+        packaging.promise(Path(folder), promised)
     return found

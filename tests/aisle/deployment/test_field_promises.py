@@ -1,5 +1,6 @@
 """deployment/field_promises.py: what is promised of products that have certain fields alone."""
 
+from collections import Counter
 from dataclasses import replace
 from unittest import mock
 
@@ -14,7 +15,7 @@ from aisle.deployment.stored_products import StoredInputs
 from aisle.evaluation import selective
 from aisle.evaluation.calibration import scale
 from aisle.models.fusion_networks.networks import DenseFusion
-from aisle.pipeline import tables
+from aisle.pipeline import cores, tables
 from aisle.representations import recipes
 
 DECISION = {"temperature": 0.8, "threshold": 0.7, "threshold_out_of_fold": 0.6, "guaranteed_bound": 0.19}
@@ -47,10 +48,15 @@ def folds(built, inputs):
     return tables.align(tables.read(built.root / "data/folds.parquet"), inputs.product_ids, "folds", "texts")
 
 
+def promises(predictor, inputs, folds):
+    """Return what is promised of one package."""
+    return field_promises.promises({"it": predictor}, inputs, folds)["it"]
+
+
 def test_a_set_has_the_promise_of_models_that_learned_from_other_folds(package, inputs, folds):
     """Made here by hand: the baseline learns from titles and descriptions, and is asked by title alone."""
     predictor = Predictor(package("text_baseline"))
-    found = field_promises.promises(predictor, inputs, folds)
+    found = promises(predictor, inputs, folds)
     assert set(found) == {"title", "description", "title + description"}
     model = predictor.models["text_baseline"]
     whole, title = (
@@ -128,11 +134,31 @@ def test_an_encoder_reads_the_fields_that_there_are_once():
     assert inputs.asked == [["title"], "image", ["description"]]
 
 
+def test_what_packages_share_is_fitted_once_and_each_has_its_own_promises(
+    package, inputs, folds, tmp_path, monkeypatch
+):
+    """On one core, so that the fits are counted; on several the promises are the same."""
+    packages = {name: Predictor(package(name)) for name in ("late_fusion", "text_baseline")}
+    alone = {name: promises(each, inputs, folds) for name, each in packages.items()}
+    assert alone["late_fusion"].keys() > alone["text_baseline"].keys()
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda pid: {0})
+    fits = Counter()
+
+    def counted(estimator):
+        fits[type(estimator[-1]).__name__, len(estimator)] += 1
+        return clone(estimator)
+
+    monkeypatch.setattr(field_promises, "clone", counted)
+    assert field_promises.promises(packages, inputs, folds) == alone
+    n = len(np.unique(folds["cv_0"]))
+    assert list(fits.values()) == [n * (n + 1) // 2] * 3  # of three members, each without one fold or two
+
+
 def test_too_few_products_for_any_promise_cost_no_fit(package, inputs, folds, monkeypatch):
     predictor = Predictor(package("text_baseline"))
     few = folds.assign(category=folds["category"].where(np.arange(len(folds)) < NEEDED - 1, None))
     monkeypatch.setattr(field_promises, "fitted", None)
-    assert field_promises.promises(predictor, inputs, few) == {}
+    assert promises(predictor, inputs, few) == {}
 
 
 def test_what_takes_minutes_or_has_seen_the_labels_is_not_fitted_anew(package, inputs, folds):
@@ -141,7 +167,7 @@ def test_what_takes_minutes_or_has_seen_the_labels_is_not_fitted_anew(package, i
     network = replace(predictor.models["text_baseline"], estimator=object.__new__(DenseFusion))
     other = predictor.with_models({"text_baseline": network})
     assert not field_promises.can_be_fitted(other.models)
-    assert field_promises.promises(other, inputs, folds) == {}
+    assert promises(other, inputs, folds) == {}
     assert predictor.models["text_baseline"] is not network
 
 
@@ -171,13 +197,13 @@ def test_a_product_is_decided_by_the_threshold_of_what_it_has(built, package, in
 def test_a_set_is_matched_where_nothing_is_promised_of_the_whole(package, inputs, folds):
     """The promise of one set may be all that there is; it is raised as any is."""
     predictor = Predictor(package("text_baseline"))
-    found = field_promises.promises(predictor, inputs, folds)
+    found = promises(predictor, inputs, folds)
     none = {"threshold": None, "threshold_out_of_fold": None, "guaranteed_bound": None}
     predictor.package = replace(predictor.package, decision=DECISION | none)
-    assert field_promises.promises(predictor, inputs, folds) == found
+    assert promises(predictor, inputs, folds) == found
     unmatched = mock.patch.object(selective, "matched", lambda threshold, fewer, more: threshold)
     with unmatched:
-        other = field_promises.promises(predictor, inputs, folds)
+        other = promises(predictor, inputs, folds)
     assert any(other[each]["threshold"] != found[each]["threshold"] for each in found)
 
 
