@@ -296,6 +296,7 @@ def one(predictor: "Predictor", args: argparse.Namespace) -> None:
     import pandas as pd
 
     from aisle.deployment.predictor import as_json
+    from aisle.evaluation.selective import category_thresholds
 
     row = {name: getattr(args, name) for name in RAW if getattr(args, name)}
     if "image" not in row and predictor.package.modalities == ["image"]:
@@ -318,7 +319,8 @@ def one(predictor: "Predictor", args: argparse.Namespace) -> None:
     says = {True: "yes", False: "no"}[result["send_to_person"]]
     if decision.get("threshold") is not None:
         says += (
-            f" (threshold {decision['threshold']:.3f}: at most {decision['guaranteed_bound']:.2%} wrong, "
+            f" ({'lowest ' if category_thresholds(decision) else ''}threshold {decision['threshold']:.3f}: "
+            f"at most {decision['guaranteed_bound']:.2%} wrong, "
             f"{decision['confidence']:.0%} confidence)"
         )
     print(f"category        {result['category']}  {result['probability']:.3f}")

@@ -313,6 +313,23 @@ class Predictor:
         found = [known.get(each) for each in sets]
         return np.array([np.inf if each is None else each for each in found], float)
 
+    def limits(self, there: Mapping[str, np.ndarray], best: np.ndarray) -> np.ndarray:
+        """Return `thresholds`, of a product that has all fields that of its category where each has its own.
+
+        Parameters
+        ----------
+        there
+            Of `presence`.
+        best
+            Number of each product's most probable category, (n,).
+        """
+        from aisle.evaluation.selective import category_thresholds
+
+        if not (own := category_thresholds(self.package.decision)):
+            return self.thresholds(there)
+        whole = np.logical_and.reduce([*there.values()])
+        return np.where(whole, np.array(own)[best], self.thresholds(there))
+
     def raw(
         self,
         products: pd.DataFrame,
@@ -432,7 +449,7 @@ class Predictor:
             columns[f"{rank}_category"] = np.array(names, dtype=object)[order[:, place]]
             columns[f"{rank}_probability"] = np.take_along_axis(values, order[:, [place]], axis=1)[:, 0]
         there = self.presence(inputs)
-        sure = values.max(axis=1) >= self.thresholds(there)
+        sure = values.max(axis=1) >= self.limits(there, values.argmax(axis=1))
         columns["send_to_person"] = ~(sure & available)
         for kind in ("text", "image"):
             columns[f"used_{kind}"] = used.get(kind, np.zeros(len(inputs), bool))

@@ -24,6 +24,8 @@ class EvaluationParams(Section):
         Share of the automatic decisions that may be wrong.
     n_bins
         Of the calibration error, of equal width.
+    threshold_by_category
+        Whether each predicted category has a threshold and a promise of its own (Mondrian: Vovk et al. 2005).
     """
 
     baseline: str
@@ -32,6 +34,7 @@ class EvaluationParams(Section):
     seed: int
     target_error: float = Field(gt=0, lt=1)
     n_bins: int = Field(ge=2)
+    threshold_by_category: bool = False
 
 
 def predicted(table: pd.DataFrame) -> np.ndarray:

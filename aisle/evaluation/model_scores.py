@@ -40,6 +40,8 @@ class Model:
     inner_nodes
         Of the same m rows, the probability of the most probable node of each depth, (m, height); (m, 0) where
         categories are no tree.
+    inner_predicted
+        Of the same m rows, the number of the most probable category, (m,).
     """
 
     title: str
@@ -49,6 +51,7 @@ class Model:
     decided: pd.DataFrame
     inner_confidence: np.ndarray
     inner_nodes: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    inner_predicted: np.ndarray = field(default_factory=lambda: np.empty(0, int))
 
     @property
     def protocol(self) -> str:
@@ -84,14 +87,17 @@ def prepare(
     test, tree = predictions_table.test_rows(table), tree_scores.tree_of(table)
     scaled = calibration.calibrated(table)
     del table
-    decided = selective.decide(scaled, group, params.target_error, params.confidence)
+    decided = selective.decide(
+        scaled, group, params.target_error, params.confidence, params.threshold_by_category
+    )
     if tree.height > 1:
         decided = decided.join(tree_scores.decide(scaled, tree, group, params))
     keys = scaled[["product_id", "protocol", "seed", "repeat", "inner_fold"]]  # without the probabilities
     inner = predictions_table.inner_rows(keys[keys["protocol"] == main_protocol(keys)])
     values = probabilities(scaled.take(selective.evidence(inner, group).index.to_numpy()))
     nodes = tree_ways.ways(values, tree).probability if tree.height > 1 else np.empty((len(values), 0))
-    return Model(title, frozenset(modalities), weights, test, decided, values.max(axis=1), nodes)
+    sure, best = values.max(axis=1), values.argmax(axis=1)
+    return Model(title, frozenset(modalities), weights, test, decided, sure, nodes, best)
 
 
 def _with_seeds(seeds: dict[int, pd.DataFrame]) -> pd.DataFrame:

@@ -311,13 +311,15 @@ def deployment(name: str, model: Model, group: pd.Series, params: EvaluationPara
     first = selective.evidence(rows, group)
     scaled = calibration.scale(probabilities(first), temperature)
     wrong = scaled.argmax(axis=1) != calibration.true_index(first)
-    promise = selective.promise(scaled.max(axis=1), wrong, params.target_error, params.confidence)
-    of_folds = selective.evidence(decided, group)
-    threshold = selective.matched(
-        promise.threshold, model.inner_confidence, of_folds["confidence"].to_numpy()
-    )
-    if np.isinf(threshold):
-        promise = selective.Promise.none(promise.calibrated_on, promise.needed)
+    of_folds, sure = selective.evidence(decided, group), scaled.max(axis=1)
+    goal, own = (params.target_error, params.confidence), dict[str, float]()
+    if params.threshold_by_category:
+        each = selective.promise_of_each(sure, wrong, scaled.argmax(axis=1), scaled.shape[1], *goal)
+        kept = [_matched(one, model, of_folds, category) for category, one in enumerate(each)]
+        promise, threshold = selective.together([one for one, _ in kept]), min(limit for _, limit in kept)
+        own = {f"{selective.OF_CATEGORY}{i}": limit for i, (_, limit) in enumerate(kept, 1)}
+    else:
+        promise, threshold = _matched(selective.promise(sure, wrong, *goal), model, of_folds)
     automatic = decided["automatic"].to_numpy(bool)
     return {
         "model": name,
@@ -335,8 +337,22 @@ def deployment(name: str, model: Model, group: pd.Series, params: EvaluationPara
         "needed": promise.needed,
         "coverage": automatic.mean(),
         "error": decided.loc[automatic, "wrong"].mean() if automatic.any() else 0.0,
+        **own,
         **_by_depth(model, first, scaled, of_folds, params),
     }
+
+
+def _matched(
+    promise: selective.Promise, model: Model, of_folds: pd.DataFrame, category: int | None = None
+) -> tuple[selective.Promise, float]:
+    """Return a promise, of one predicted category or of all, with its matched threshold; or that of none."""
+    fewer, more = model.inner_confidence, of_folds["confidence"].to_numpy()
+    if category is not None:
+        fewer, more = fewer[model.inner_predicted == category], more[of_folds["predicted"] == category]
+    threshold = selective.matched(promise.threshold, fewer, more) if promise.accepted else np.inf
+    if np.isinf(threshold):
+        promise = selective.Promise.none(promise.calibrated_on, promise.needed)
+    return promise, threshold
 
 
 def _by_depth(

@@ -18,6 +18,8 @@ from aisle.models.predictions_table import TEST, probabilities
 
 ERRORS = 5
 """Errors that the first set may hold, at most: with none allowed, one unlucky product ends the sequence."""
+OF_CATEGORY = "threshold_category_"
+"""Before the number, from 1 on, of a predicted category that has a threshold of its own."""
 SHARE = 0.5
 """Of the products that the first set may be, at most, so that the sequence does not begin beyond its goal."""
 
@@ -87,6 +89,20 @@ class Promise:
         return self.accepted / self.calibrated_on if self.calibrated_on else 0.0
 
 
+def category_thresholds(decision: Mapping[str, Any]) -> list[float]:
+    """Return each predicted category's own threshold, in the probabilities' order; [] where one is for all.
+
+    Parameters
+    ----------
+    decision
+        Row of reports/evaluation/decisions.csv, or a package's `decision`.
+    """
+    found: list[float] = []
+    while (key := f"{OF_CATEGORY}{len(found) + 1}") in decision:
+        found.append(math.inf if decision[key] is None else float(decision[key]))
+    return found
+
+
 def in_words(decision: Mapping[str, Any]) -> str:
     """Return what is promised of a model's automatic decisions, as a sentence.
 
@@ -97,18 +113,27 @@ def in_words(decision: Mapping[str, Any]) -> str:
     """
     target, confidence = f"{decision['target_error']:.1%}", f"{decision['confidence']:.0%}"
     enough, there = int(decision["needed"]), int(decision["calibrated_on"])
+    own = category_thresholds(decision)
+    scope = " of a category" if own else ""
     if not decision["accepted"]:
         why = f"it takes {enough:,} decided without an error, or more with some"
         if there < enough:
             why = f"too few: it takes at least {enough:,} decided without an error"
         return (
-            f"No threshold: that at most {target} of the automatic decisions are wrong cannot be said with "
-            f"{confidence} confidence from {there:,} products without near-duplicates ({why}). "
+            f"No threshold: that at most {target} of the automatic decisions{scope} are wrong cannot be said "
+            f"with {confidence} confidence from {there:,} products without near-duplicates ({why}). "
             "Every product goes to a person."
         )
+    from_on = f"a probability of {decision['threshold']:.3f} or more"
+    if own:
+        decide = [each for each in own if each < math.inf]
+        from_on = (
+            f"a probability as each of {len(decide)} predicted categories asks, of {min(decide):.3f} to "
+            f"{max(decide):.3f}; those of {len(own) - len(decide)} others go to a person"
+        )
     return (
-        f"With {confidence} confidence at most {decision['guaranteed_bound']:.2%} of the automatic decisions "
-        f"are wrong ({target} are allowed): those of a probability of {decision['threshold']:.3f} or more. "
+        f"With {confidence} confidence at most {decision['guaranteed_bound']:.2%} of the automatic decisions"
+        f"{scope} are wrong ({target} are allowed): those of {from_on}. "
         f"Out of fold {decision['guaranteed_coverage']:.1%} of {there:,} products without near-duplicates "
         f"are above theirs, {decision['threshold_out_of_fold']:.3f}, of which "
         f"{int(decision['accepted_wrong']):,} were wrong."
@@ -185,6 +210,42 @@ def promise(confidences: np.ndarray, wrong: np.ndarray, target_error: float, con
     return Promise(float(found.thresholds[-1]), accepted, missed, bound, n, enough)
 
 
+def promise_of_each(
+    confidences: np.ndarray, wrong: np.ndarray, predicted: np.ndarray, n_categories: int, *goal: float
+) -> list[Promise]:
+    """Return the promise of each predicted category on its own (Mondrian: Vovk et al. 2005).
+
+    Parameters
+    ----------
+    confidences, wrong
+        As those of `sequence`, (n,).
+    predicted
+        Number of each product's most probable category, (n,).
+    n_categories
+        How many there are.
+    *goal
+        target_error and confidence, see `sequence`.
+    """
+    each = predicted == np.arange(n_categories)[:, None]
+    return [promise(confidences[own], wrong[own], *goal) for own in each]
+
+
+def together(promises: list[Promise]) -> Promise:
+    """Return what is said of all categories that have promises of their own.
+
+    The threshold is the lowest, the bound the largest: it holds of each category.
+    """
+    bounds = [each.bound for each in promises if each.accepted]
+    return Promise(
+        min(each.threshold for each in promises),
+        sum(each.accepted for each in promises),
+        sum(each.accepted_wrong for each in promises),
+        max(bounds, default=math.nan),
+        sum(each.calibrated_on for each in promises),
+        promises[0].needed,
+    )
+
+
 def matched(threshold: float, fewer: np.ndarray, more: np.ndarray) -> float:
     """Return the threshold, raised until models that learned from more products accept no larger share.
 
@@ -227,7 +288,13 @@ def one_of_each(table: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
     return table[kept[place]]
 
 
-def decide(table: pd.DataFrame, group: pd.Series, target_error: float, confidence: float) -> pd.DataFrame:
+def decide(
+    table: pd.DataFrame,
+    group: pd.Series,
+    target_error: float,
+    confidence: float,
+    threshold_by_category: bool = False,
+) -> pd.DataFrame:
     """Return the test rows of calibrated predictions with `predicted`, `confidence`, `wrong`, `automatic`.
 
     Each test fold's threshold, a promise made on its inner rows, stands in the column `threshold`.
@@ -240,18 +307,28 @@ def decide(table: pd.DataFrame, group: pd.Series, target_error: float, confidenc
         Near-duplicate group by product_id.
     target_error, confidence
         See `sequence`.
+    threshold_by_category
+        Whether each predicted category has a threshold of its own.
     """
     values, table = probabilities(table), table.copy(deep=False)  # columns are added, no values changed
+    n_categories = values.shape[1]
     table["confidence"], table["predicted"] = values.max(axis=1), values.argmax(axis=1)
     del values
     table["wrong"] = table["predicted"] != true_index(table)
     inner = table["inner_fold"].to_numpy() != TEST
     chosen = np.empty(len(table))
-    facts = table[["product_id", "confidence", "wrong"]]
+    facts = table[["product_id", "confidence", "wrong", "predicted"]]
     for where in table.groupby(["seed", "protocol", "repeat", "fold"]).indices.values():
         learn = one_of_each(facts.iloc[where[inner[where]]], group)
-        kept = promise(learn["confidence"].to_numpy(), learn["wrong"].to_numpy(), target_error, confidence)
-        chosen[where] = kept.threshold
+        sure, missed = learn["confidence"].to_numpy(), learn["wrong"].to_numpy()
+        if threshold_by_category:
+            own = promise_of_each(
+                sure, missed, learn["predicted"].to_numpy(), n_categories, target_error, confidence
+            )
+            limits = np.array([each.threshold for each in own])
+            chosen[where] = limits[facts["predicted"].to_numpy()[where]]
+        else:
+            chosen[where] = promise(sure, missed, target_error, confidence).threshold
     table["threshold"] = chosen
     table = table[~inner]  # of a large catalogue the inner rows are most of the memory
     return table.assign(automatic=table["confidence"] >= table["threshold"])

@@ -149,7 +149,9 @@ class ServedModel(Predictor):
         columns = self.columns(raw)
         values: dict[str, Any] = {name: column.tolist() for name, column in columns.items()}
         values["warning"] = self._warnings(raw, columns)
-        thresholds, fewer = self.thresholds(self.presence(raw)).tolist(), self._unpromised(raw)
+        names = self.package.categories
+        best = np.array([names.index(name) for name in columns["predicted_category"]], int)
+        thresholds, fewer = self.limits(self.presence(raw), best).tolist(), self._unpromised(raw)
         found = plain(values)
         for i, answer in enumerate(found):
             answer["threshold"] = thresholds[i] if thresholds[i] != inf else None

@@ -216,3 +216,20 @@ def test_a_set_of_which_nothing_can_be_promised_goes_to_a_person(package):
     predictor.package = replace(predictor.package, decision=decision)
     there = {"title": np.array([True, True]), "description": np.array([True, False])}
     assert list(predictor.thresholds(there)) == [0.7, np.inf]
+
+
+def test_a_category_with_a_threshold_of_its_own_is_decided_by_it(package):
+    """A product that has all fields: of fewer, the promise of these fields counts."""
+    folder = package("text_baseline")
+    predictor = Predictor(folder)
+    shop = pd.DataFrame({"title": ["quartz alarm dial"] * 2, "description": ["quartz alarm dial", ""]})
+    before = predictor.predict(shop)
+    best = predictor.package.categories.index(before["predicted_category"][0])
+    of_title = {"title": {"threshold": 0.0, "guaranteed_bound": 0.1}}
+    for limit, sent in ((0.0, False), (None, True)):
+        others = {f"threshold_category_{i}": 0.0 for i in range(1, len(predictor.package.categories) + 1)}
+        decision = DECISION | others | {f"threshold_category_{best + 1}": limit, "by_fields": of_title}
+        predictor.package = replace(predictor.package, decision=decision)
+        assert list(predictor.predict(shop)["send_to_person"]) == [sent, False]
+    there = {field: np.array([True, True]) for field in predictor.presence(predictor.raw(shop))}
+    assert list(predictor.limits(there, np.array([best, best - 1]))) == [np.inf, 0]

@@ -53,6 +53,25 @@ def test_a_packaged_model_that_is_surer_has_a_higher_threshold(models):
     assert (none["threshold"], none["accepted"], none["guaranteed_coverage"]) == (np.inf, 0, 0)
 
 
+def test_categories_may_have_thresholds_of_their_own(tables_of):
+    """Each is that of `promise` on what is predicted so, raised as any; a product is decided by its own."""
+    params = PARAMS.model_copy(update={"threshold_by_category": True, "target_error": 0.3, "confidence": 0.8})
+    group = groups(tables_of["text"])
+    model = model_scores.prepare("Text", ["text"], "none", {NO_SEED: tables_of["text"]}, group, params)
+    found = score_tables.deployment("text", model, group, params)
+    limits = np.array(selective.category_thresholds(found))
+    assert len(limits) == K and np.isfinite(limits).any() and found["threshold"] == limits.min()
+    assert found["guaranteed_bound"] <= 0.3 and found["calibrated_on"] == N
+    overall = score_tables.deployment(
+        "text", model, group, params.model_copy(update={"threshold_by_category": False})
+    )
+    assert not selective.category_thresholds(overall)
+    decided = model.decided[model.decided["protocol"] == "cv"]
+    seen = decided.groupby(["repeat", "fold", "predicted"])["threshold"].nunique()
+    assert (seen == 1).all() and decided.groupby(["repeat", "fold"])["threshold"].nunique().max() > 1
+    assert (decided["automatic"] == (decided["confidence"] >= decided["threshold"])).all()
+
+
 def test_near_duplicates_are_one_product_of_evidence(models):
     """Of each group the first by id counts, so that copies make no promise stronger."""
     every = groups(models["text"].test)

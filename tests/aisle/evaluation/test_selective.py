@@ -272,3 +272,63 @@ def test_coverage_and_error_of_each_predicted_category():
     )
     none = stats.binomtest(0, 3).proportion_ci(0.9, "exact")
     np.testing.assert_allclose(found.loc["bee", ["coverage_low", "coverage_high"]].astype(float), none)
+
+
+def shop_of_two(n, seed):
+    """Return what is said of two categories: one nearly always right, one wrong six times in 100, as sure."""
+    rng = np.random.default_rng(seed)
+    predicted = (rng.random(n) < 0.2).astype(int)
+    wrong = rng.random(n) < np.where(predicted == 1, 0.06, 0.001)
+    return rng.random(n), wrong, predicted
+
+
+def test_each_category_keeps_a_promise_of_its_own():
+    """One threshold for all lets the hard one's errors through, hidden among the easy one's products."""
+    broken = {"one": 0, "own": 0}
+    for seed in range(100):
+        sure, wrong, predicted = shop_of_two(3000, seed)
+        new_sure, new_wrong, new = shop_of_two(20_000, 1000 + seed)
+        one = selective.promise(sure, wrong, 0.03, 0.95)
+        own = selective.promise_of_each(sure, wrong, predicted, 2, 0.03, 0.95)
+        limits = {"one": np.full(2, one.threshold), "own": np.array([each.threshold for each in own])}
+        assert own[0].accepted > 0.9 * own[0].calibrated_on
+        for name, limit in limits.items():
+            missed = [new_wrong[(new == kind) & (new_sure >= limit[kind])] for kind in (0, 1)]
+            broken[name] += any(len(each) and each.mean() > 0.03 for each in missed)
+    assert broken["own"] <= 5 + 3 * np.sqrt(100 * 0.05 * 0.95) and broken["one"] > 50
+
+
+def test_of_all_categories_the_worst_bound_is_told():
+    sure, wrong, predicted = shop_of_two(3000, 0)
+    own = selective.promise_of_each(sure, wrong, predicted, 3, 0.03, 0.95)
+    both = selective.together(own)
+    assert (own[2].accepted, own[2].threshold) == (0, np.inf)  # nothing is ever put there
+    assert both.calibrated_on == 3000 and both.needed == own[0].needed == 99
+    assert both.accepted == sum(each.accepted for each in own) > 0
+    assert both.bound == np.nanmax([each.bound for each in own]) <= 0.03
+    assert both.threshold == min(each.threshold for each in own)
+    none = selective.together([selective.Promise.none(7, 99)] * 2)
+    assert none.threshold == np.inf and np.isnan(none.bound) and none.calibrated_on == 14
+
+
+def test_a_sentence_says_how_many_categories_are_decided():
+    decision = {
+        "target_error": 0.03,
+        "confidence": 0.95,
+        "needed": 99,
+        "calibrated_on": 3000,
+        "accepted": 2000,
+    }
+    decision |= {
+        "guaranteed_bound": 0.021,
+        "guaranteed_coverage": 0.66,
+        "threshold": 0.7,
+        "accepted_wrong": 9,
+    }
+    decision |= {"threshold_out_of_fold": 0.7, "threshold_category_1": 0.7, "threshold_category_2": None}
+    assert selective.category_thresholds(decision) == [0.7, np.inf]
+    assert "of a category are wrong (3.0% are allowed): those of a probability as each of 1 predicted " in (
+        words := selective.in_words(decision)
+    )
+    assert "of 0.700 to 0.700; those of 1 others go to a person" in words
+    assert "automatic decisions of a category" in selective.in_words(decision | {"accepted": 0})

@@ -144,6 +144,18 @@ def test_where_nobody_must_look_there_is_no_reason(client):
     assert not found["needs_person"] and found["reasons"] == [] and found["threshold"] == 0.8
 
 
+def test_a_category_says_the_threshold_that_is_its_own(packages, make_picture):
+    model = ServedModel(packages / "champion")
+    product = {"title": "quartz dial", "description": "alarm dial", "image": make_picture(CLOCKS, 3)}
+    (whole,) = model.answers([product])
+    number = model.package.categories.index(whole["category"]) + 1
+    for limit in (0.0, None):
+        own = {f"threshold_category_{i}": 0.5 for i in (1, 2, 3)} | {f"threshold_category_{number}": limit}
+        model.package = replace(model.package, decision=model.package.decision | own)
+        (found,) = model.answers([product])
+        assert (found["threshold"], found["send_to_person"]) == (limit, limit is None)
+
+
 def test_nothing_that_is_named_is_read(client, make_picture, tmp_path):
     """A name or address of a picture reaches no file, on any way in."""
     secret = tmp_path / "secret.png"
