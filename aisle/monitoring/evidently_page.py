@@ -6,6 +6,8 @@ Evidently tests each column by itself, takes near-duplicates for independent, an
 
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pandas as pd
 
 from aisle.monitoring.observed import QUALITY, Observed
 
+CURRENT, BEFORE, PAGE = "current.parquet", "reference.parquet", "page.html"
 IDENTIFIER = re.compile(r"\b[0-9a-f]{32}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=_)[0-9a-f]{32}\b")
 
 
@@ -29,12 +32,27 @@ def columns(products: Observed) -> pd.DataFrame:
 
 
 def html(reference: Observed, batch: Observed) -> str:
-    """Return the page; the same products give the same text."""
-    os.environ["DO_NOT_TRACK"] = "1"  # read when it is imported
+    """Return the page; the same products give the same text.
+
+    It is made by a process of its own: Evidently lists categories in the order of a set, and that of strings
+    is another one in each process whose hashes are not fixed.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, products in ((CURRENT, batch), (BEFORE, reference)):
+            columns(products).to_parquet(folder / file)
+        environment = os.environ | {"PYTHONHASHSEED": "0", "DO_NOT_TRACK": "1"}
+        command = [sys.executable, "-W", "ignore", "-m", __name__, name]  # of columns that never vary
+        subprocess.run(command, env=environment, check=True)
+        return stable((folder / PAGE).read_text(encoding="utf-8"))
+
+
+def make(folder: Path) -> None:
+    """Write the page of a folder's two tables into it."""
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset, DataSummaryPreset
 
-    tables = [columns(each) for each in (batch, reference)]
+    tables = [pd.read_parquet(folder / file) for file in (CURRENT, BEFORE)]
     filled = [name for name in tables[0] if all(each[name].notna().sum() > 1 for each in tables)]
     numbers = [name for name in filled if pd.api.types.is_numeric_dtype(tables[0][name])]
     definition = DataDefinition(
@@ -42,13 +60,14 @@ def html(reference: Observed, batch: Observed) -> str:
     )
     current, before = (Dataset.from_pandas(each[filled], data_definition=definition) for each in tables)
     found = Report([DataDriftPreset(), DataSummaryPreset()]).run(current, before)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "page.html"
-        found.save_html(str(path))
-        return stable(path.read_text(encoding="utf-8"))
+    found.save_html(str(folder / PAGE))
 
 
 def stable(text: str) -> str:
     """Return a page whose random identifiers are numbered in the order of their first occurrence."""
     numbers: dict[str, str] = {}
     return IDENTIFIER.sub(lambda found: numbers.setdefault(found[0], f"id{len(numbers):030d}"), text)
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))
