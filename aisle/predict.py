@@ -296,7 +296,7 @@ def one(predictor: "Predictor", args: argparse.Namespace) -> None:
     import pandas as pd
 
     from aisle.deployment.predictor import as_json
-    from aisle.evaluation.selective import category_thresholds
+    from aisle.evaluation.category_thresholds import category_thresholds
 
     row = {name: getattr(args, name) for name in RAW if getattr(args, name)}
     if "image" not in row and predictor.package.modalities == ["image"]:

@@ -323,7 +323,7 @@ class Predictor:
         best
             Number of each product's most probable category, (n,).
         """
-        from aisle.evaluation.selective import category_thresholds
+        from aisle.evaluation.category_thresholds import category_thresholds
 
         if not (own := category_thresholds(self.package.decision)):
             return self.thresholds(there)

@@ -21,6 +21,7 @@ from aisle.evaluation import (
     tree_scores,
     tree_ways,
 )
+from aisle.evaluation.category_thresholds import OF_CATEGORY
 from aisle.evaluation.metrics import EvaluationParams
 from aisle.evaluation.model_scores import NO_SEED, Model
 from aisle.evaluation.path_scores import PathLevels, path_levels
@@ -317,7 +318,7 @@ def deployment(name: str, model: Model, group: pd.Series, params: EvaluationPara
         each = selective.promise_of_each(sure, wrong, scaled.argmax(axis=1), scaled.shape[1], *goal)
         kept = [_matched(one, model, of_folds, category) for category, one in enumerate(each)]
         promise, threshold = selective.together([one for one, _ in kept]), min(limit for _, limit in kept)
-        own = {f"{selective.OF_CATEGORY}{i}": limit for i, (_, limit) in enumerate(kept, 1)}
+        own = {f"{OF_CATEGORY}{i}": limit for i, (_, limit) in enumerate(kept, 1)}
     else:
         promise, threshold = _matched(selective.promise(sure, wrong, *goal), model, of_folds)
     automatic = decided["automatic"].to_numpy(bool)

@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 
 from aisle.evaluation.calibration import true_index
+from aisle.evaluation.category_thresholds import category_thresholds
 from aisle.models.predictions_table import TEST, probabilities
 
 ERRORS = 5
 """Errors that the first set may hold, at most: with none allowed, one unlucky product ends the sequence."""
-OF_CATEGORY = "threshold_category_"
-"""Before the number, from 1 on, of a predicted category that has a threshold of its own."""
 SHARE = 0.5
 """Of the products that the first set may be, at most, so that the sequence does not begin beyond its goal."""
 
@@ -87,20 +86,6 @@ class Promise:
     def coverage(self) -> float:
         """Share of the calibration products that are decided automatically."""
         return self.accepted / self.calibrated_on if self.calibrated_on else 0.0
-
-
-def category_thresholds(decision: Mapping[str, Any]) -> list[float]:
-    """Return each predicted category's own threshold, in the probabilities' order; [] where one is for all.
-
-    Parameters
-    ----------
-    decision
-        Row of reports/evaluation/decisions.csv, or a package's `decision`.
-    """
-    found: list[float] = []
-    while (key := f"{OF_CATEGORY}{len(found) + 1}") in decision:
-        found.append(math.inf if decision[key] is None else float(decision[key]))
-    return found
 
 
 def in_words(decision: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from aisle.evaluation import metrics, model_scores, score_tables, selective
+from aisle.evaluation.category_thresholds import category_thresholds
 from aisle.evaluation.model_scores import NO_SEED
 from aisle.models import predictions_table
 from aisle.pipeline.errors import AisleError
@@ -59,13 +60,13 @@ def test_categories_may_have_thresholds_of_their_own(tables_of):
     group = groups(tables_of["text"])
     model = model_scores.prepare("Text", ["text"], "none", {NO_SEED: tables_of["text"]}, group, params)
     found = score_tables.deployment("text", model, group, params)
-    limits = np.array(selective.category_thresholds(found))
+    limits = np.array(category_thresholds(found))
     assert len(limits) == K and np.isfinite(limits).any() and found["threshold"] == limits.min()
     assert found["guaranteed_bound"] <= 0.3 and found["calibrated_on"] == N
     overall = score_tables.deployment(
         "text", model, group, params.model_copy(update={"threshold_by_category": False})
     )
-    assert not selective.category_thresholds(overall)
+    assert not category_thresholds(overall)
     decided = model.decided[model.decided["protocol"] == "cv"]
     seen = decided.groupby(["repeat", "fold", "predicted"])["threshold"].nunique()
     assert (seen == 1).all() and decided.groupby(["repeat", "fold"])["threshold"].nunique().max() > 1

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from aisle.evaluation import selective
+from aisle.evaluation.category_thresholds import category_thresholds
 from aisle.models import predictions_table
 
 NAMES = ["ant", "bee"]
@@ -326,7 +327,7 @@ def test_a_sentence_says_how_many_categories_are_decided():
         "accepted_wrong": 9,
     }
     decision |= {"threshold_out_of_fold": 0.7, "threshold_category_1": 0.7, "threshold_category_2": None}
-    assert selective.category_thresholds(decision) == [0.7, np.inf]
+    assert category_thresholds(decision) == [0.7, np.inf]
     assert "of a category are wrong (3.0% are allowed): those of a probability as each of 1 predicted " in (
         words := selective.in_words(decision)
     )
