@@ -125,6 +125,12 @@ def fitted(
     return predictor.with_models(models)
 
 
+def goal(predictor: Predictor) -> tuple[float, float]:
+    """Return the target error and the confidence of a package's decision."""
+    decision = predictor.package.decision
+    return decision["target_error"], decision["confidence"]
+
+
 @dataclass(frozen=True)
 class Asked:
     """A package, and what its models are asked of products that they have not learned from.
@@ -145,12 +151,6 @@ class Asked:
         """Every set of the fields."""
         sizes = range(1, len(self.there) + 1)
         return [each for size in sizes for each in combinations(self.there, size)]
-
-    @property
-    def goal(self) -> tuple[float, float]:
-        """The decision's target error and confidence."""
-        decision = self.predictor.package.decision
-        return decision["target_error"], decision["confidence"]
 
     def answers(
         self, models: Predictor, masked: Masked, fields: tuple[str, ...], folds: pd.DataFrame
@@ -251,10 +251,10 @@ def promises(
     """
     groups = folds.loc[folds["category"].notna(), "group"].nunique()
     asked = {
-        name: each
+        name: Asked(predictor, predictor.presence(inputs))
         for name, predictor in packages.items()
         if predictor.package.decision and can_be_fitted(predictor.models)
-        if groups >= selective.needed(*(each := Asked(predictor, predictor.presence(inputs))).goal)
+        if groups >= selective.needed(*goal(predictor))
     }
     parts: dict[Part, list[pd.DataFrame]] = defaultdict(list)
     for part, answers in masked_answers(asked, inputs, folds) if asked else ():
@@ -267,9 +267,9 @@ def promises(
                 selective.one_of_each(pd.concat(parts[name, fields, all_others]), group)
                 for all_others in (False, True)
             )
-            if len(more) >= selective.needed(*each.goal):
+            if len(more) >= selective.needed(*goal(each.predictor)):
                 sure = more["confidence"].to_numpy()
-                promise = selective.promise(sure, more["wrong"].to_numpy(bool), *each.goal)
+                promise = selective.promise(sure, more["wrong"].to_numpy(bool), *goal(each.predictor))
                 threshold = selective.matched(promise.threshold, fewer["confidence"].to_numpy(), sure)
                 result[name][packaging.FIELDS.join(fields)] = entry(promise, threshold)
     return result

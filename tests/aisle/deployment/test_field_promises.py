@@ -158,6 +158,7 @@ def test_too_few_products_for_any_promise_cost_no_fit(package, inputs, folds, mo
     predictor = Predictor(package("text_baseline"))
     few = folds.assign(category=folds["category"].where(np.arange(len(folds)) < NEEDED - 1, None))
     monkeypatch.setattr(field_promises, "fitted", None)
+    monkeypatch.setattr(predictor, "presence", None)  # reads texts and pictures
     assert promises(predictor, inputs, few) == {}
 
 
