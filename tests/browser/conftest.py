@@ -61,6 +61,18 @@ def open_example(browser: Any, example_file: Path) -> Iterator[Callable[..., Any
         yield make
 
 
+def painted(page: Any) -> None:
+    """Wait until a page is shown: Chromium drops keys before, and only then gives a field its `autofocus`.
+
+    Not by `wait_for_function`, which needs eval, forbidden by our pages' CSP.
+    """
+    page.evaluate(
+        """() => new Promise((done) => new PerformanceObserver(
+             (list) => list.getEntriesByName("first-contentful-paint").length && done()
+           ).observe({ type: "paint", buffered: true }))"""
+    )
+
+
 @contextmanager
 def opener(browser: Any, path: Path) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
@@ -76,6 +88,7 @@ def opener(browser: Any, path: Path) -> Iterator[Callable[..., Any]]:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", lambda request: request.url.startswith(LOCAL) or problems.append(request.url))
         page.goto(path.as_uri(), wait_until="domcontentloaded")
+        painted(page)
         return page
 
     yield make

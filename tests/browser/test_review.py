@@ -16,6 +16,7 @@ from aisle.service.keys import Key
 from aisle.service.settings import Review, Settings
 from aisle.service.store.tables import Judgement
 from tests.aisle.service.conftest import CATEGORIES, picture, pristine, two_packages  # noqa: F401
+from tests.browser.conftest import painted
 
 KEY = "aisle_ann"
 CLOCKS, LAMPS, MUGS = CATEGORIES
@@ -84,7 +85,9 @@ def opened(browser, address, width=1440, height=900, theme="light"):
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: request.url.startswith(address) or problems.append(request.url))
     page.goto(f"{address}/review")
-    page.keyboard.type(KEY)  # the field has the focus
+    painted(page)
+    page.wait_for_selector("#key:focus")
+    page.keyboard.type(KEY)
     page.keyboard.press("Enter")
     page.wait_for_selector(".decide")
     return page, problems
@@ -95,6 +98,7 @@ def pressed(page, *keys):
     with page.expect_navigation():
         for key in keys:
             page.keyboard.press(key)
+    painted(page)
 
 
 COUNT = """for (const kind of ["keydown", "click"]) addEventListener(kind, (event) => {
