@@ -13,9 +13,11 @@ _MARKDOWN = (
     (re.compile(r"(?i)\bwww\."), lambda match: f"{match[0][:-1]}&#46;"),
     (re.compile(r"(?<!\\)\|"), r"\\|"),
 )
-_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-"""How a text begins that a spreadsheet would calculate, in East Asia of full width too, or looks as if it had
-been escaped before."""
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(f"(?:^(?='*[{_SIGNS}\\t\\r\\n])|(?<=[;\\t\\n])(?='*[{_SIGNS}]))")
+"""Where something begins that a spreadsheet would calculate, in East Asia of full width too, or looks as if
+it had been escaped before: at a text's start, or behind what ends a cell in another country."""
+_ESCAPED = re.compile(f"{_FORMULA.pattern}'")
 _NUMBER = re.compile(r"[+-]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)? ?%?")
 
 
@@ -31,22 +33,21 @@ def markdown(text: Any) -> str:
 
 
 def formula(value: Any) -> Any:
-    """Return a cell of a CSV such that no spreadsheet takes a text for a formula: an apostrophe before it.
+    """Return a cell of a CSV such that no spreadsheet takes a text, or a part of it, for a formula.
 
-    Numbers stay, also those that are texts (`-5`). `unformula` takes the apostrophe away again.
+    What would begin one gets an apostrophe before it. Numbers stay, also those that are texts
+    (`-5`). `unformula` takes the apostrophes away again.
     """
     if not isinstance(value, str):
         return value
     if "\r" in value:  # Python's writer leaves it bare, and readers begin a row there
         value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
+    return value if _NUMBER.fullmatch(value) else _FORMULA.sub("'", value)
 
 
 def unformula(value: Any) -> Any:
     """Return what `formula` was given, but for carriage returns, which are line feeds since."""
-    if isinstance(value, str) and value[:1] == "'" and _FORMULA.match(value):
-        return value[1:]
-    return value
+    return _ESCAPED.sub("", value) if isinstance(value, str) else value
 
 
 def each_text(table: pd.DataFrame, change: Any) -> pd.DataFrame:

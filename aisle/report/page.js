@@ -170,11 +170,12 @@
   });
 
   // --- downloads ---------------------------------------------------------------------------------------------
-  // A text that a spreadsheet would calculate gets an apostrophe before it, as in aisle/pipeline/escaping.py.
-  const formula = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/, number = /^[+-]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)? ?%?$/;
+  // What a spreadsheet would calculate gets an apostrophe before it, as in aisle/pipeline/escaping.py.
+  const formula = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]|(?<=[;\t\r\n])'*[=+\-@\uff1d\uff0b\uff0d\uff20]/g;
+  const number = /^[+-]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)? ?%?$/;
   const cell = (value) => {
     const given = value === null || value === undefined ? "" : String(value);
-    const text = formula.test(given) && !number.test(given) ? `'${given}` : given;
+    const text = number.test(given) ? given : given.replace(formula, "'$&");
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const csv = (rows) => `${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
