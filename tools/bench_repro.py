@@ -194,11 +194,6 @@ class Side:
         say(f"{self.name} {part}: {outcome.seconds:.1f} s, {len(outcome.ran)} stages ran")
         return outcome
 
-    def warm_up(self) -> None:
-        """Read the largest libraries once: no side pays for the first look at the disk."""
-        for library in ("torch", "tensorflow", "openvino"):  # each alone: the first two do not get along
-            ask(self.folder.parent, str(self.programs / "python"), "-c", f"import {library}")
-
     def cold(self) -> float:
         """Run the pipeline from cold; return its seconds."""
         self.prepare()
@@ -227,10 +222,16 @@ class Side:
         return outcome.seconds
 
 
+def warm_up(programs: Path) -> None:
+    """Read an environment's largest libraries once: no side pays for the first look at the disk."""
+    for library in ("torch", "tensorflow", "openvino"):  # each alone: the first two do not get along
+        ask(programs, str(programs / "python"), "-c", f"import {library}")
+
+
 def turns(sides: Sequence[Side], rounds: int) -> Iterator[tuple[int, Side]]:
     """Yield each round's number with each side, the last side first, then each round the other way round.
 
-    So whatever the very first run warms, beyond `Side.warm_up`, is on the new commit's account.
+    So whatever the very first run warms, beyond `warm_up`, is on the new commit's account.
     """
     for number in range(rounds):
         for side in sides if number % 2 else reversed(sides):
@@ -352,8 +353,8 @@ def main() -> None:
         for side in sides:
             variant(side.variant, 0)  # a bad one is an error now, not after the cold runs
             say(f"{side.name}: {side.commit}")
-        for side in sides:
-            side.warm_up()
+        for environment in sorted({side.programs for side in sides}):
+            warm_up(environment)
         rounds = {"cold": args.repeats, "noop": args.noop_repeats, "variant": args.variant_repeats}
         measure(sides, args.parts, rounds)
         result = summary(*sides) | elsewhere

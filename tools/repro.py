@@ -206,7 +206,7 @@ def reproduce(root: Path, arguments: list[str]) -> None:
     if not arguments:
         names, total = to_run(root)
         print(announcement(names, total), flush=True)
-        if len(names) > 1 and cores.processors() > 1:
+        if len(names) > 1:
             side_by_side(root, names)
             arguments = ["--quiet"]  # it would say of each stage that nothing has changed
     ran = subprocess.run(["dvc", "repro", *arguments], cwd=root, check=False)

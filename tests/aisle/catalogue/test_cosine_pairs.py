@@ -30,15 +30,11 @@ def test_any_texts_have_the_pairs_of_all_pairs(texts, threshold):
     same(pd.Series([*texts, "abc"], dtype=object), threshold)
 
 
-@given(st.lists(st.text("a?! ", max_size=6), min_size=1, max_size=12), st.integers(1, 4))
-def test_a_text_has_the_same_vector_whatever_is_beside_it(texts, chunk):
-    """Signs without a word too, of which a chunk may have nothing else."""
+@given(st.lists(st.text("aB\u0130?!\t\xa0\x1c ", max_size=6), min_size=1, max_size=12))
+def test_vectors_of_any_texts_are_scikit_learns(texts):
+    """Words of one letter, of signs alone, of letters that get longer in lower case; spaces of any kind."""
     texts = pd.Series([*texts, "?!", "abc"], dtype=object)
-    with (
-        patch.object(character_vectors, "CHUNK", chunk),
-        patch.object(character_vectors, "in_processes", map),
-    ):
-        found, expected = character_vectors.vectors(texts), all_pairs.vectors(texts)
+    found, expected = character_vectors.vectors(texts), all_pairs.vectors(texts)
     assert np.array_equal(found.indptr, expected.indptr) and np.array_equal(found.data, expected.data)
 
 
@@ -69,18 +65,16 @@ def test_drawn_texts_have_the_pairs_of_all_pairs(threshold):
     assert len(same(drawn.texts(1500), threshold)) > 50
 
 
-def test_small_blocks_and_chunks_give_the_same(monkeypatch):
+def test_small_blocks_give_the_same(monkeypatch):
     texts = drawn.texts(700)
     expected = near_duplicates.text_pairs(texts, 0.8)
     monkeypatch.setattr(cosine_pairs, "BLOCK", 50)
-    monkeypatch.setattr(character_vectors, "CHUNK", 64)
     assert len(expected) > 10 and near_duplicates.text_pairs(texts, 0.8).equals(expected)
 
 
-def test_vectors_are_scikit_learns_in_the_same_order(monkeypatch):
+def test_vectors_are_scikit_learns_in_the_same_order():
     texts = drawn.texts(300)
-    texts[40:60] = ""  # a chunk without any
-    monkeypatch.setattr(character_vectors, "CHUNK", 10)
+    texts[40:60] = ""
     found, expected = character_vectors.vectors(texts), all_pairs.vectors(texts)
     assert np.array_equal(found.indptr, expected.indptr) and np.array_equal(found.data, expected.data)
     assert found.shape == expected.shape and found.dtype == expected.dtype
