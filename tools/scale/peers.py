@@ -1,6 +1,11 @@
-"""Other programs for the same work in the same run: near-duplicates by rensa, prediction by Ray Data."""
+"""Other programs for the same work in the same run: near-duplicates by text-dedup and rensa, Ray Data."""
 
+import os
+import shlex
+import subprocess
+import sys
 import tempfile
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +18,15 @@ from threadpoolctl import threadpool_limits
 from aisle.catalogue import character_vectors, cosine_pairs, near_duplicates
 from aisle.deployment import manifest, ray_engine, shard_pool, shards
 from aisle.deployment.batch import Job
-from tools import make_catalogue
-from tools.measured import Measured, measured
+from tools import bench_service, make_catalogue
+from tools.measured import Measured, cores, measured, measured_command
 from tools.scale.near_duplicates import REAL, SHARED
-from tools.scale.ray_engine import PACKAGE
+from tools.stage_times import ROOT
 
 LETTERS = 4
 """Of MinHash whose pairs are checked: letters in a row."""
-TEXTS, PRODUCTS, SHARDS = 10_000, 2_000, 4
+MANY, TEXTS, PRODUCTS, SHARDS = 100_000, 10_000, 20_000, 8
+TEXT_DEDUP = "text-dedup==0.4.0"
 SIMILARITY = 0.8
 """Of params.yaml."""
 WORDS, JACCARD, PERMUTATIONS, BANDS = 3, 0.5, 128, 32
@@ -98,6 +104,30 @@ WAYS = {"aisle": exact, "rensa": by_minhash, "rensa_checked": checked}
 """How near-duplicates are looked for."""
 
 
+def programs(folder: Path) -> dict[str, Any]:
+    """Return what two programs cost from their start to their end: ours, and text-dedup's MinHash.
+
+    Text-dedup gets all processors and an environment of its own, since it wants other libraries than ours. It
+    looks for half as much in common, its default being 0.7 of words in a row, and writes what is left.
+    """
+    make_catalogue.write(folder, MANY, 0, pictures=False)
+    environment = folder / "environment"
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", TEXT_DEDUP], check=True)
+    given = shlex.quote(str(folder / "products.parquet"))
+    commands = {
+        "aisle": f"{shlex.quote(sys.executable)} -m tools.scale.peers {shlex.quote(str(folder))}",
+        "text_dedup": f"{shlex.quote(str(python))} -m text_dedup.minhash --path parquet --data_files {given} "
+        f"--split train --column description --ngram {WORDS} --min_length 1 --threshold {JACCARD} "
+        f"--num_proc {cores()} --output {shlex.quote(str(folder / 'left'))}",
+    }
+    home = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "home")}
+    runs = {how: measured_command(command, ROOT, home) for how, command in commands.items()}
+    ratio = round(runs["text_dedup"].seconds / runs["aisle"].seconds, 2)
+    return {"texts": MANY, **{how: costs(run) for how, run in runs.items()}, "text_dedup_ratio": ratio}
+
+
 def names(how: str) -> pd.DataFrame:
     """Return the pairs of the different names of the real catalogue."""
     place, column = REAL["flipkart20k_names"]
@@ -152,10 +182,13 @@ def costs(run: Measured) -> dict[str, float]:
     return {"seconds": run.seconds, "cpu_seconds": run.cpu_seconds, "peak_mb": run.peak_mb}
 
 
-def measure(package: Path = PACKAGE) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Return the figures; a ratio is the other's seconds to ours: above 1 ours is faster."""
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
+        result["near_duplicates_programs"] = programs(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        package = bench_service.text_package("champion", Path(folder))
         make_catalogue.write(Path(folder), TEXTS, 0, pictures=False)
         runs = {how: measured(pairs, how, folder) for how in WAYS}
         result["near_duplicates"] = {
@@ -185,3 +218,7 @@ def measure(package: Path = PACKAGE) -> dict[str, Any]:
             "ray_data_ratio": round(made["ray_data"].seconds / made["aisle"].seconds, 2),
         }
     return result
+
+
+if __name__ == "__main__":
+    print(pairs("aisle", sys.argv[1]))

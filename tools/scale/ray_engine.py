@@ -9,17 +9,17 @@ import pandas as pd
 
 from aisle.deployment import manifest, ray_engine, shard_pool, shards
 from aisle.deployment.batch import Job
+from tools.bench_service import text_package
 from tools.measured import measured
 from tools.scale import drawn
 
-PACKAGE = Path(__file__).resolve().parents[2] / "packages" / "champion"
-PRODUCTS, SHARDS = 160, 8
+PRODUCTS, SHARDS = 100_000, 16
 
 
-def predicted(engine: str, given: str, out: str) -> float:
+def predicted(engine: str, package: str, given: str, out: str) -> float:
     """Predict the shards of a folder; return the seconds until the engine was ready, 0 for processes."""
     every = shards.find(f"{given}/*.parquet")
-    job = Job(str(PACKAGE), given, out, {}, {"package": manifest.identity(PACKAGE)})
+    job = Job(package, given, out, {}, {"package": manifest.identity(Path(package))})
     if engine == "processes":
         shard_pool.predict_shards(job, every)
         return 0.0
@@ -31,8 +31,9 @@ def predicted(engine: str, given: str, out: str) -> float:
 
 
 def measure() -> dict[str, Any]:
-    """Return the figures of `PRODUCTS` drawn texts in `SHARDS` files."""
+    """Return the figures of `PRODUCTS` drawn texts in `SHARDS` files, by the champion of texts."""
     with tempfile.TemporaryDirectory() as folder:
+        package = str(text_package("champion", Path(folder)))
         given = Path(folder, "given")
         given.mkdir()
         texts = drawn.texts(PRODUCTS)
@@ -41,7 +42,7 @@ def measure() -> dict[str, Any]:
             rows.to_parquet(given / f"{i}.parquet", index=False)
         runs, files = {}, {}
         for engine in ("processes", "ray"):
-            runs[engine] = measured(predicted, engine, str(given), str(Path(folder, engine)))
+            runs[engine] = measured(predicted, engine, package, str(given), str(Path(folder, engine)))
             files[engine] = {each.name: each.read_bytes() for each in Path(folder, engine).iterdir()}
     ours, theirs = runs["processes"], runs["ray"]
     return {
