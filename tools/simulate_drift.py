@@ -13,7 +13,7 @@ data to predict out-of-distribution performance), and by how often the neighbour
 in the reference. Of a shift that is like a condition which is planted to learn from (`PLANTED`), it is also
 told without that condition: `unseen`.
 
-A trial costs some three seconds of a core; they run side by side, each on one thread.
+A trial costs one to three seconds of a core; they run side by side, each on one thread.
 """
 
 import argparse
@@ -421,7 +421,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(), metavar="FOLDER", help="with data/ (.)")
     parser.add_argument("--size", type=int, default=150, metavar="N", help="products of a week (150)")
     parser.add_argument("--null", type=int, default=200, metavar="N", help="weeks without drift (200)")
-    parser.add_argument("--shifted", type=int, default=20, metavar="N", help="weeks of each shift (20)")
+    parser.add_argument("--shifted", type=int, default=100, metavar="N", help="of each shift (%(default)s)")
     parser.add_argument("--json", type=Path, default=RESULT, metavar="PATH", help="result")
     args = parser.parse_args()
     catalogue = read(args.workspace, Path("models/pretrained"))
