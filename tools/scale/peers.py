@@ -153,14 +153,14 @@ def predicted(how: str, package: str, folder: str, out: str) -> None:
         job = Job(package, folder, out, {}, {"package": manifest.identity(Path(package))})
         shard_pool.predict_shards(job, shards.find(f"{folder}/*.parquet"))
         return
-    with ray_engine.running(ray_engine.processors()) as ray:
+    workers = ray_engine.processors()
+    with ray_engine.running(workers + 1) as ray:  # the actors keep theirs: none would be left to read
         import ray.data as ray_data
 
         ray_data.DataContext.get_current().enable_progress_bars = False
-        data = ray.data.read_parquet(folder)
-        data.map_batches(
-            Plain, fn_constructor_args=[package], batch_size=512, batch_format="pandas", concurrency=2
-        ).write_parquet(out)
+        pool = ray_data.ActorPoolStrategy(size=workers)
+        options = {"fn_constructor_args": [package], "batch_size": 512, "batch_format": "pandas"}
+        ray.data.read_parquet(folder).map_batches(Plain, compute=pool, **options).write_parquet(out)
 
 
 class Plain:
