@@ -13,6 +13,7 @@ import pytest
 from aisle import predict
 from aisle.deployment import manifest, ray_engine, shard_pool, shards
 from aisle.deployment.batch import Job
+from aisle.pipeline import ray_session
 from aisle.pipeline.errors import AisleError
 
 needs_ray = pytest.mark.skipif(
@@ -113,7 +114,7 @@ def test_what_is_started_here_is_for_this_machine_alone(cluster):
     assert node["NodeManagerAddress"] == "127.0.0.1"
     assert cluster.get_runtime_context().gcs_address.startswith("127.0.0.1:")
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
-    assert node["Resources"]["object_store_memory"] == ray_engine.STORE
+    assert node["Resources"]["object_store_memory"] == ray_session.STORE
 
 
 @needs_ray

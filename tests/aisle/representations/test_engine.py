@@ -174,6 +174,7 @@ def test_ray_itself_gives_the_same_bytes(pictures, weightless, tmp_path, monkeyp
     text_vectors.write(given, "lengths", of_texts, weightless, tmp_path / "texts.parquet")
     monkeypatch.undo()
     monkeypatch.setenv("AISLE_CACHE", "off")
+    monkeypatch.setattr(picture_vectors, "BATCH", 2)  # a batch is a row group
     with ray_session.running(2):
         assert written(pictures, BY_RAY, weightless, tmp_path / "ray.parquet") == here
 
