@@ -1,6 +1,6 @@
 """Cross-fitting: fit a model on each training part of the folds, predict its test part and its inner rows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,10 +13,8 @@ from aisle.models.predictions_table import KEYS, PREFIX, TEST, WEIGHT, repeats
 from aisle.pipeline.cores import in_processes
 from aisle.pipeline.errors import AisleError
 
-SideBySide = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+SideBySide = Callable[[Callable[[int], Any], Iterable[int]], Iterable[Any]]
 """`map`, or a way to run it side by side (aisle/pipeline/cores.py)."""
-Predicted = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]
-"""What a fit predicts: for which products, boolean (n,), their probabilities, and weights of modalities."""
 
 
 @dataclass(frozen=True)
@@ -93,39 +91,20 @@ def out_of_fold(
         fold of the training part that was left out), product_id, category (true), available, one probability
         column per category, and `weight_<modality>` from an estimator with `modality_weights`.
     """
-    fits = plan(folds, inner)
-    fit = fitting(estimator, X, available, folds, fits)
-    return gathered(fits, folds, available, progress, side_by_side(fit, range(len(fits))))
-
-
-def fitting(
-    estimator: BaseEstimator, X: np.ndarray, available: np.ndarray, folds: pd.DataFrame, fits: Sequence[Fit]
-) -> Callable[[int], Predicted]:
-    """Return the function that does a fit of `plan`, by its number; the rest is as in `out_of_fold`."""
     categories = folds["category"].to_numpy(str)
-
-    def predict(number: int) -> Predicted:
-        where = np.logical_or.reduce([mask for _, mask in fits[number].targets])
-        return where, *_predict(estimator, X, available, categories, fits[number].train, where)
-
-    return predict
-
-
-def gathered(
-    fits: Sequence[Fit],
-    folds: pd.DataFrame,
-    available: np.ndarray,
-    progress: Callable[[Iterable[Any]], Iterable[Any]],
-    results: Iterable[Predicted],
-) -> pd.DataFrame:
-    """Return the table of `out_of_fold`, of what `fitting` gives for each of the fits."""
-    names = np.unique(folds["category"].to_numpy(str))
+    names = np.unique(categories)
+    fits = plan(folds, inner)
     table, place = _rows(fits, folds, available)
     # a category's values lie together, and each goes to its place as it comes: of a large catalogue with many
     # categories there is room for them once
     probabilities = np.empty((len(names), len(table)))
     weights: dict[str, np.ndarray] = {}
-    done = 0
+
+    def predict(fit: Fit) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        where = np.logical_or.reduce([mask for _, mask in fit.targets])
+        return where, *_predict(estimator, X, available, categories, fit.train, where)
+
+    results, done = side_by_side(lambda number: predict(fits[number]), range(len(fits))), 0
     for fit, (where, predicted, weighed) in zip(progress(fits), results, strict=True):
         for _, mask in fit.targets:
             rows, count = mask[where], int(mask.sum())

@@ -1,9 +1,8 @@
 """Fit a model: out of fold, on all products, and of a neural one each seed with its history."""
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,19 @@ from tqdm import tqdm
 from aisle.models import cross_fitting, model_folder, predictions_table
 from aisle.models.model_input import Inputs, labelled
 from aisle.pipeline import tables
-from aisle.pipeline.cores import in_processes, in_threads
+from aisle.pipeline.cores import in_threads, processors
 from aisle.representations import recipes
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One trained model: of all products, its predictions out of fold and, of a neural one, its epochs."""
+
+    model: model_folder.SavedModel
+    predictions: pd.DataFrame
+    epochs: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,18 @@ class Task:
     estimator: Any
 
 
-HISTORY_OF, MODEL_OF = "history", "model"
-"""Beside its fits out of fold, by their numbers: what is to be done for a task."""
+def train(
+    task: Task, inputs: Inputs, folds: pd.DataFrame, progress: Callable[[Iterable[Any]], Iterable[Any]]
+) -> Trained:
+    """Train a neural model; fits run side by side, with the same result on any number of cores."""
+    folds = tables.align(folds, inputs.product_ids, "data/folds.parquet", "the features")
+    table = cross_fitting.out_of_fold(
+        task.estimator, inputs.X, inputs.available, folds, progress, side_by_side=in_threads
+    )
+    with ThreadPoolExecutor(processors()) as pool:
+        epochs = pool.submit(history, clone(task.estimator), inputs, folds)
+        model = pool.submit(fit_all, clone(task.estimator), inputs, folds, task.name, task.title, task.params)
+        return Trained(model.result(), table, epochs.result())
 
 
 def train_all(
@@ -56,30 +74,10 @@ def train_all(
     models: str | Path,
     histories: str | Path,
 ) -> None:
-    """Train each task and write <name>-<seed>.parquet, <name>-<seed>/ and <name>-<seed>.csv into folders.
-
-    All fits of all tasks run side by side, with the same result on any number of cores.
-    """
+    """Train each task and write <name>-<seed>.parquet, <name>-<seed>/ and <name>-<seed>.csv into folders."""
     inputs, folds = labelled(inputs, folds, "the features")
     kinds = "+".join(sorted(recipes.modalities(inputs.recipe)))
-    folds = tables.align(folds, inputs.product_ids, "data/folds.parquet", "the features")
-    fits = cross_fitting.plan(folds)
-    fitting = [
-        cross_fitting.fitting(task.estimator, inputs.X, inputs.available, folds, fits) for task in tasks
-    ]
-
-    def work(job: tuple[int, int | str]) -> Any:
-        number, part = job
-        if isinstance(part, int):
-            return fitting[number](part)
-        task = tasks[number]
-        if part == HISTORY_OF:
-            return history(clone(task.estimator), inputs, folds)
-        return fit_all(clone(task.estimator), inputs, folds, task.name, task.title, task.params)
-
-    jobs = list(product(range(len(tasks)), [*range(len(fits)), HISTORY_OF, MODEL_OF]))
-    results = iter(_side_by_side()(work, jobs))
-    with tqdm(total=len(tasks) * len(fits), unit="fit", disable=None) as bar:
+    with tqdm(total=len(tasks) * len(cross_fitting.plan(folds)), unit="fit", disable=None) as bar:
 
         def counted(fits: Iterable[Any]) -> Iterable[Any]:
             for fit in fits:
@@ -88,23 +86,13 @@ def train_all(
 
         for task in tasks:
             bar.set_description(f"{task.name}, seed {task.seed}")
-            own = islice(results, len(fits))
-            table = cross_fitting.gathered(fits, folds, inputs.available, counted, own)
-            epochs, model = next(results), next(results)
+            trained = train(task, inputs, folds, counted)
             stem = f"{task.name}-{task.seed}"
             attrs = {"weights": inputs.weights, "modalities": kinds, "title": task.title}
-            tables.write(table, Path(predictions) / f"{stem}.parquet", inputs.catalogue, **attrs)
-            model_folder.write(model, Path(models) / stem)
-            tables.write_csv(epochs, Path(histories) / f"{stem}.csv", inputs.catalogue)
-
-
-def _side_by_side() -> cross_fitting.SideBySide:
-    """Return how networks are trained at a time: in processes, for in threads they wait for Python.
-
-    Each process imports TensorFlow for itself. Where this one has done so already there are threads, since
-    TensorFlow does not survive a fork.
-    """
-    return in_threads if "tensorflow" in sys.modules else in_processes
+            path = Path(predictions) / f"{stem}.parquet"
+            tables.write(trained.predictions, path, inputs.catalogue, **attrs)
+            model_folder.write(trained.model, Path(models) / stem)
+            tables.write_csv(trained.epochs, Path(histories) / f"{stem}.csv", inputs.catalogue)
 
 
 def fit_all(

@@ -6,7 +6,6 @@ Trained in a process of its own (TensorFlow and torch crash in one); here only N
 import os
 import subprocess
 import sys
-from types import ModuleType
 
 import joblib
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 from pydantic import ValidationError
 from sklearn.base import clone
 
-from aisle.models import fit_all
 from aisle.models.fusion_networks.networks import (
     AttentionFusion,
     DenseFusion,
@@ -25,7 +23,6 @@ from aisle.models.fusion_networks.networks import (
 )
 from aisle.models.heads.keras_trainer import Training
 from aisle.models.heads.mlp import DenseHead
-from aisle.pipeline import cores
 
 TEXT = 12
 MODELS = ("dense", "dense_fusion", "attention")
@@ -188,11 +185,3 @@ def test_params_name_the_network():
     for wrong in ({"kind": "dense"}, {"kind": "attention", "layers": [4]}, {"kind": "dense", "units": 4}):
         with pytest.raises(ValidationError, match="kind"):
             NetworkParams(**wrong, **given)
-
-
-def test_networks_are_trained_in_processes_where_tensorflow_is_not_yet_here(monkeypatch):
-    """It does not survive a fork; in threads fits wait for each other's Python."""
-    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    assert fit_all._side_by_side() is cores.in_processes
-    monkeypatch.setitem(sys.modules, "tensorflow", ModuleType("tensorflow"))
-    assert fit_all._side_by_side() is cores.in_threads
