@@ -4,8 +4,8 @@ Words repeat from text to text. So the n-grams of each different word are cut ou
 are a product of matrices: how often it has which word, times how often each word has which n-gram.
 """
 
+from array import array
 from collections.abc import Iterator
-from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -48,12 +48,8 @@ def _ngrams(word: str) -> Iterator[str]:
 
 def _rows(numbers: Iterator[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Return `indices` and `indptr` of a sparse matrix whose rows have these columns."""
-    lengths = [0]
-
-    def counted() -> Iterator[list[int]]:
-        for row in numbers:
-            lengths.append(len(row))
-            yield row
-
-    indices = np.fromiter(chain.from_iterable(counted()), np.int32)
-    return indices, np.cumsum(lengths, dtype=np.int64)
+    indices, indptr = array("i"), [0]
+    for row in numbers:
+        indices.extend(row)
+        indptr.append(len(indices))
+    return np.array(indices, np.int32), np.array(indptr)

@@ -23,6 +23,7 @@ from aisle.report.style import colours, styled
 
 LABEL = "example (synthetic)"
 HOSTILE = '</script><b>Watch & "clock"</b> <!-- é'
+FORMULA = "=1;=2"
 N = 24
 
 
@@ -34,11 +35,13 @@ def picture(colour: str, side: int = 96) -> bytes:
 
 
 def products() -> pd.DataFrame:
-    """Return products of three categories; the first has a hostile name."""
+    """Return products of three categories; the first has a hostile name, the fourth's is a formula."""
+    titles = [f"Product {i}, a rather long name, " * 4 for i in range(N)]
+    titles[0], titles[3] = HOSTILE, FORMULA
     return pd.DataFrame(
         {
             "product_id": [f"p{i:02d}" for i in range(N)],
-            "title": [HOSTILE, *(f"Product {i}, a rather long name, " * 4 for i in range(1, N))],
+            "title": titles,
             "category": ["Clocks", "Lamps for the bedroom and the kitchen", "Mugs"] * (N // 3),
         }
     )

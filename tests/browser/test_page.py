@@ -306,7 +306,7 @@ def test_the_csv_of_a_figure_has_its_names_and_values(open_example):
     products = rows("map")
     assert products[0] == ["trace", "product_id", "title", "category", "x", "y", "text"]
     assert products[1] == ["Clocks", "p00", example.HOSTILE, "Clocks", "0", "0", "cluster 0"]
-    assert products[2][:2] == ["Clocks", "p03"] and len(products) == 1 + example.N
+    assert products[2][:3] == ["Clocks", "p03", "'=1;'=2"] and len(products) == 1 + example.N
 
 
 def test_a_figure_downloads_as_png(open_example):

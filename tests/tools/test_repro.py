@@ -203,3 +203,13 @@ def test_digests_written_by_hand_do_not_hide_that_the_code_is_another(root):
     for name in ("code.txt", "data/code/read.txt"):  # as `python -m stages.digest_code` does
         (root / name).write_text(f"{digest}  aisle.py\n")
     assert "read" in repro.to_run(root)[0]
+
+
+def test_on_one_core_too_stages_are_forks_of_one_process(root, monkeypatch):
+    (root / "dvc.lock").unlink()
+    began = []
+    monkeypatch.setattr(repro.cores, "processors", lambda: 1)
+    monkeypatch.setattr(repro.parallel_repro, "run", lambda *given: began.append(given) or True)
+    monkeypatch.setattr(repro.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+    repro.reproduce(root, [])
+    assert began == [(root, STAGES, 1)]
